@@ -1,0 +1,87 @@
+"""Bronze tables as Dagster assets, and the topics and folders that they land as external assets before them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from lakehouse_assets.asset_facts import asset_key, column_schema, preview, size
+from lakehouse_assets.bronze.land import Landed, Landing, land, state
+from lakehouse_assets.bronze.land_files import land_files
+from lakehouse_assets.bronze.schema import spec
+from lakehouse_assets.contracts.table import Table
+from lakehouse_assets.engines.duckdb.session import connect
+from lakehouse_assets.engines.platform import Platform
+
+ACCOUNTED = "every_message_is_accounted"
+MASKED = ("key", "data", "before", "raw", "headers")
+KINDS = {"cdc": "kafka", "events": "kafka", "files": "csv"}
+
+Event = dg.MaterializeResult[Any] | dg.AssetCheckResult
+
+
+def source_key(table: Table) -> dg.AssetKey:
+    return dg.AssetKey(["sources", table.id])
+
+
+def source_spec(table: Table) -> dg.AssetSpec:
+    """The topic or folder outside, so that the graph begins where the data does."""
+    return dg.AssetSpec(
+        source_key(table),
+        group_name="sources",
+        description=f"{table.topic}: {table.source.description}",
+        owners=[table.owned_by],
+        kinds={KINDS[table.source.kind]},
+        tags={"layer": "sources", "source": table.source.name},
+    )
+
+
+def bronze_asset(platform: Platform, table: Table) -> dg.AssetsDefinition:
+    """Lands whatever the source holds beyond the landed offsets."""
+    key = asset_key(spec(table).identifier)
+
+    @dg.multi_asset(
+        name=f"land_{table.id}",
+        specs=[
+            dg.AssetSpec(
+                key,
+                deps=[source_key(table)],
+                group_name="bronze",
+                description=spec(table).description,
+                owners=[table.owned_by],
+                kinds={"iceberg", "duckdb"},
+                tags={"layer": "bronze", "source": table.source.name},
+                metadata={"dagster/column_schema": column_schema(spec(table).schema)},
+            )
+        ],
+        check_specs=[dg.AssetCheckSpec(ACCOUNTED, asset=key, blocking=True, description=_ACCOUNTED_MEANS)],
+        can_subset=True,
+        pool=f"bronze_{table.id}",
+    )
+    def land_table(context: dg.AssetExecutionContext) -> Iterator[Event]:
+        landed = land_files(platform, table) if table.source.kind == "files" else land(platform, table)
+        handle = platform.open_catalog().load_table(spec(table).identifier)
+        counts = {"consumed": landed.consumed, "dead_letters": landed.dead, "unchanged": landed == Landed()}
+        known = state(handle)
+        with connect(platform.memory_limit) as conn:
+            shown = {} if landed == Landed() else {"preview": preview(conn, handle, MASKED)}
+        yield dg.MaterializeResult(
+            asset_key=key, metadata={**size(handle), **counts, **shown, "next_offsets": dict(_texts(known))}
+        )
+        if context.selected_asset_check_keys:
+            yield _accounted(key, known, size(handle)["dagster/row_count"])
+
+    return land_table
+
+
+_ACCOUNTED_MEANS = "Messages landed and dead letters are those consumed, and they are the table's rows."
+
+
+def _accounted(key: dg.AssetKey, known: Landing, rows: int) -> dg.AssetCheckResult:
+    counts = {"consumed": known.consumed, "landed": known.landed, "dead_letters": known.dead, "rows": rows}
+    passed = known.landed + known.dead == known.consumed == rows
+    return dg.AssetCheckResult(passed=passed, asset_key=key, check_name=ACCOUNTED, metadata=counts)
+
+
+def _texts(known: Landing) -> Iterator[tuple[str, int]]:
+    return ((str(partition), offset) for partition, offset in known.offsets.items())

@@ -1,0 +1,150 @@
+"""The commands that move and show data. Each states its options, calls one operation and prints what came of it.
+
+Where it stops: nothing heavier than typer is imported before a command runs.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from typing import Annotated, Literal
+
+import typer
+
+from lakehouse_assets.cli.failure import BAD_INPUT, FAILED, reported, stop
+from lakehouse_assets.cli.output import Format, write_rows
+
+AsFormat = Annotated[Format, typer.Option("--format", help="table for people, csv or json for programs.")]
+SHOWN_ROWS = 100
+FIRST_DAY = date(2020, 1, 1)
+
+
+def demo(
+    more: Annotated[bool, typer.Option("--more", help="Add 2,000 user events to what is there.")] = False,
+) -> None:
+    """Fill the four sources, build every layer and show what is there.
+
+    Each source is filled once: called again, it lands only what is new.
+
+    Example: lakehouse demo
+    """
+    from lakehouse_assets.cli.demo import run_demo
+
+    run_demo(more)
+
+
+def materialize(
+    selection: Annotated[str, typer.Argument(help="Assets in Dagster's selection language.")] = "*",
+    first: Annotated[str | None, typer.Option("--from", help="Rebuild from this day on (2026-01-31, UTC).")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Rebuild up to this day, itself included.")] = None,
+    form: AsFormat = Format.TABLE,
+) -> None:
+    """Land and fold what is new, then the days that it touched; or rebuild days.
+
+    Exit code 1 where an asset or a check of error severity failed.
+
+    Example: lakehouse materialize 'silver/bank_users+'
+
+    Example: lakehouse materialize group:silver --from 2026-01-01 --to 2026-01-07
+    """
+    days = _days(first, last)
+    from lakehouse_assets.cli.runs import run_selection
+
+    run_selection(selection, days, form)
+
+
+def tables(
+    layer: Annotated[str | None, typer.Option(help="Only this layer: bronze, silver, ..., gold.")] = None,
+    form: AsFormat = Format.TABLE,
+) -> None:
+    """List every table with its rows, files, bytes, last snapshot and checks.
+
+    Example: lakehouse tables --layer silver --format json
+    """
+    from lakehouse_assets.cli.inventory import print_tables
+
+    print_tables(layer, form)
+
+
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT; tables are named layer.table.")],
+    engine: Annotated[
+        Literal["duckdb", "clickhouse"], typer.Option(help="duckdb reads the lake, clickhouse reads gold.")
+    ] = "duckdb",
+    form: AsFormat = Format.TABLE,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help=f"At most so many rows; a table shows {SHOWN_ROWS} unless told.")
+    ] = None,
+) -> None:
+    """Ask one SELECT. Nothing can be written, and no file but the tables' can be read.
+
+    Example: lakehouse query "select * from marts.daily_active_users" --format csv
+    """
+    from lakehouse_assets.cli.session import open_platform
+    from lakehouse_assets.engines.clickhouse.client import NoOwner
+    from lakehouse_assets.operations.query import QueryFailed, Refused, ask
+
+    most = SHOWN_ROWS if limit is None and form is Format.TABLE else limit
+    with reported((Refused,), (QueryFailed, NoOwner)), ask(open_platform(), sql, engine) as answer:
+        write_rows(form, answer.columns, islice(answer.rows, most))
+        if limit is None and next(answer.rows, None) is not None:
+            typer.echo(f"only the first {most} rows are shown; --limit shows more", err=True)
+
+
+def events(
+    rate: Annotated[float, typer.Option(min=0.001, max=1_000_000, help="Events a second.")] = 5.0,
+    duration: Annotated[float | None, typer.Option(min=0, help="Stop after so many seconds.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Write so many at once instead of living.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed on the same log gives the same events.")] = 7,
+    users: Annotated[int, typer.Option(min=1, help="How many users there are at first.")] = 100,
+) -> None:
+    """Produce user events: live until Ctrl-C, or a number of them at once.
+
+    A later call goes on where the log ends, in time and in offsets.
+
+    Example: lakehouse events --rate 50
+
+    Example: lakehouse events --count 10000 --seed 1
+    """
+    if count is not None and duration is not None:
+        stop("--count and --duration exclude each other: a count is written at once", BAD_INPUT)
+    from lakehouse_assets.cli.producer import produce
+
+    produce(rate, duration, count, seed, users)
+
+
+def sync(
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit code 1 names the stale files.")] = False,
+) -> None:
+    """Rewrite the files that are generated from the contracts and the dbt project.
+
+    Example: lakehouse sync --check
+    """
+    from lakehouse_assets.cli.generated import compare, rewrite
+
+    if not check:
+        for name in rewrite():
+            typer.echo(f"wrote {name}")
+    elif stale := compare():
+        stop(f"not in step with the contracts: {', '.join(stale)}; run `lakehouse sync`", FAILED)
+
+
+def _days(first: str | None, last: str | None) -> tuple[date, date] | None:
+    """The days of a rebuild; one that is not given is the other one."""
+    if first is None and last is None:
+        return None
+    begin, end = _day("--from", first or last), _day("--to", last or first)
+    if begin > end:
+        stop(f"--from {begin} is after --to {end}; the first day comes first", BAD_INPUT)
+    return begin, end
+
+
+def _day(option: str, text: str | None) -> date:
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    try:
+        day = datetime.strptime(text or "", "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        stop(f"{option} {text!r} is not a day; days are written {tomorrow.isoformat()}", BAD_INPUT)
+    if not FIRST_DAY <= day <= tomorrow:
+        stop(f"{option} {day} is outside the days that there are: {FIRST_DAY} to {tomorrow}", BAD_INPUT)
+    return day

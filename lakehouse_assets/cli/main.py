@@ -1,0 +1,24 @@
+"""The `lakehouse` command. It only composes; each command imports what it needs when it is called."""
+
+from __future__ import annotations
+
+import typer
+
+from lakehouse_assets.cli import data
+from lakehouse_assets.cli.failure import OneLineErrors
+
+app = typer.Typer(
+    name="lakehouse",
+    help="A lakehouse in which every table is a Dagster asset."
+    "\n\nEnvironment: LAKEHOUSE_HOME says where the data lies (.lakehouse), LAKEHOUSE_PROFILE which engines run."
+    "\n\nExit codes: 0 done; 1 a run, or a check of error severity, failed; 2 input that was not understood.",
+    cls=OneLineErrors,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (data.demo, data.materialize, data.tables, data.query, data.events, data.sync):
+    app.command()(command)
+
+
+if __name__ == "__main__":
+    app()

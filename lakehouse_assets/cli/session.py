@@ -1,0 +1,52 @@
+"""What every command that touches data opens first: the profile's platform, the shared Dagster instance, the assets.
+
+Where it stops: a setting that is wrong ends the command here, on one line.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lakehouse_assets.cli.failure import reported
+from lakehouse_assets.engines.platform import Platform
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+
+def open_platform() -> Platform:
+    """The platform of the active profile. A wrong setting is exit code 2."""
+    from lakehouse_assets.profiles.active import InvalidSetting, platform
+
+    with reported(bad_input=(InvalidSetting,)):
+        return platform()
+
+
+@contextmanager
+def open_instance() -> Iterator[dg.DagsterInstance]:
+    """The instance that the command line shares with the UI."""
+    import dagster as dg
+
+    from lakehouse_assets.cli.records import held_open
+    from lakehouse_assets.profiles.active import instance_home
+
+    folder = instance_home()
+    with held_open(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
+        yield instance
+
+
+def load_definitions(platform: Platform) -> dg.Definitions:
+    """The whole asset graph. A project that was never synced is exit code 1."""
+    import dagster as dg
+
+    # That Dagster may change what is used of it is of no use to who asked for a table.
+    for category in (dg.BetaWarning, dg.PreviewWarning):
+        warnings.simplefilter("ignore", category)
+    from lakehouse_assets.definitions import build
+    from lakehouse_assets.engines.dbt.project import NotSynced
+
+    with reported(failed=(NotSynced,)):
+        return build(platform)

@@ -1,0 +1,1 @@
+"""WHAT each source table is. Imports neither Dagster nor an engine."""

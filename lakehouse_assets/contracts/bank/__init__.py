@@ -1,0 +1,1 @@
+"""The core banking database: users and their accounts, captured from PostgreSQL."""

@@ -1,0 +1,1 @@
+"""What visitors do on the site and in the app: a stream of events."""

@@ -1,0 +1,1 @@
+"""The web shop database: users, products, orders and sessions, captured from MySQL."""

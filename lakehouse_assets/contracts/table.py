@@ -1,0 +1,139 @@
+"""One source table, declared once: everything else about it is derived.
+
+Where it stops: no host, credential, schedule or vault SQL; no Dagster, no engine.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from lakehouse_assets.contracts.rules import Fits, Present, RefersTo, Rule, Unique
+from lakehouse_assets.contracts.types import LogicalType
+
+SourceKind = Literal["cdc", "events", "files"]
+Transform = Literal["identity", "day", "month"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+def _require_name(what: str, name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{what} {name!r} is not a name: lower-case letters, digits and _, a letter first")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the tables of one source have in common.
+
+    `topic` is a format with `{table}`; `decimal` and `time` are how Debezium was told to encode.
+    """
+
+    name: str
+    kind: SourceKind
+    description: str
+    owner: str
+    topic: str
+    connector: Literal["postgresql", "mysql"] | None = None
+    database: str | None = None
+    schema: str | None = None
+    decimal: Literal["precise", "string", "double"] = "string"
+    time: Literal["adaptive", "adaptive_time_microseconds", "connect", "isostring"] = "isostring"
+
+    def __post_init__(self) -> None:
+        _require_name("source", self.name)
+        if (self.kind == "cdc") != (self.connector is not None):
+            raise ValueError(f"source {self.name}: a cdc source, and only that, names its connector")
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: LogicalType
+    description: str
+    nullable: bool = False
+    rules: tuple[Rule, ...] = ()
+    pii: bool = False
+    renamed_from: str | None = None
+    retired: bool = False
+
+    def __post_init__(self) -> None:
+        _require_name("column", self.name)
+
+    @property
+    def row_rules(self) -> tuple[Rule, ...]:
+        """The rules that one row can break, those that follow from the type included."""
+        derived: list[Rule] = [] if self.nullable else [Present()]
+        if self.type.length is not None:
+            derived.append(Fits(self.type.length))
+        return (*derived, *(r for r in self.rules if not isinstance(r, Unique | RefersTo)))
+
+    @property
+    def table_rules(self) -> tuple[Unique | RefersTo, ...]:
+        return tuple(r for r in self.rules if isinstance(r, Unique | RefersTo))
+
+
+@dataclass(frozen=True)
+class Table:
+    """`partition_by` and `sort_by` are the silver table's; `event_time` names the column that dates an event."""
+
+    source: Source
+    name: str
+    description: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    owner: str | None = None
+    event_time: str | None = None
+    partition_by: tuple[tuple[Transform, str], ...] = ()
+    sort_by: tuple[str, ...] = ()
+    stale_after: timedelta = timedelta(minutes=15)
+    bronze_retention: timedelta = timedelta(days=90)
+    silver_retention: timedelta = timedelta(days=730)
+    reject_threshold: float = 0.05
+    _by_name: dict[str, Column] = field(init=False, repr=False, compare=False, hash=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require_name("table", self.name)
+        self._by_name.update({c.name: c for c in self.columns})
+        if len(self._by_name) != len(self.columns):
+            raise ValueError(f"{self.id}: a column is declared twice")
+        named = [*self.key, *(c for _, c in self.partition_by), *self.sort_by]
+        for name in named + ([self.event_time] if self.event_time else []):
+            if name not in self._by_name:
+                raise ValueError(f"{self.id}: {name!r} is not one of its columns {sorted(self._by_name)}")
+        if not self.key:
+            raise ValueError(f"{self.id}: a table needs a key")
+        for column in self.key_columns:
+            if column.nullable or column.retired:
+                raise ValueError(f"{self.id}: {column.name!r} is of the key, so it cannot be nullable or retired")
+        if not 0 <= self.reject_threshold <= 1:
+            raise ValueError(f"{self.id}: reject_threshold is a share of 0 to 1, got {self.reject_threshold}")
+        if self.source.kind == "events" and self.event_time is None:
+            raise ValueError(f"{self.id}: events need an event_time")
+
+    @property
+    def id(self) -> str:
+        """`bank_users`: the table's name in every layer."""
+        return f"{self.source.name}_{self.name}"
+
+    @property
+    def topic(self) -> str:
+        return self.source.topic.format(table=self.name)
+
+    @property
+    def owned_by(self) -> str:
+        return self.owner or self.source.owner
+
+    def column(self, name: str) -> Column:
+        return self._by_name[name]
+
+    @property
+    def key_columns(self) -> tuple[Column, ...]:
+        return tuple(self.column(k) for k in self.key)
+
+    @property
+    def live_columns(self) -> tuple[Column, ...]:
+        """The columns that new rows can fill."""
+        return tuple(c for c in self.columns if not c.retired)

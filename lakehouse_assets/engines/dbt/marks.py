@@ -1,0 +1,108 @@
+"""What a model has consumed, kept in its own table's snapshot summary.
+
+A mark is the sequence number of the parent's snapshot that was read. The days that a date-grained model has yet to
+build are those it left plus those its parents touched since. Where it stops: it reads metadata, and of a table's rows
+at most their days.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+import duckdb
+from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Operation, Snapshot
+from pyiceberg.transforms import IdentityTransform
+from pyiceberg.types import DateType
+
+from lakehouse_assets.engines.dbt.project import Model
+from lakehouse_assets.engines.duckdb.session import quoted, select
+from lakehouse_assets.engines.iceberg.commit import REBUILT_DAYS, marks, touched_days
+from lakehouse_assets.engines.iceberg.scan import data_files, snapshots_since
+
+THROUGH = "lakehouse.through"
+PENDING = "lakehouse.pending-days"
+CODE = "lakehouse.code"
+
+
+def through(table: Table | None, model: Model) -> dict[str, int]:
+    """The mark per parent; none where nothing was consumed yet or the model's SQL has changed since."""
+    kept = marks(table) if table is not None else {}
+    return json.loads(kept.get(THROUGH, "{}")) if kept.get(CODE) == model.code else {}
+
+
+def is_of_other_code(table: Table | None, model: Model) -> bool:
+    """Whether the rows were made by other SQL than the model's present one."""
+    return table is not None and marks(table).get(CODE, model.code) != model.code
+
+
+def moved(table: Table, mark: int) -> bool:
+    """Whether rows came or went after the mark. A commit that moved only marks, or compacted, does not count."""
+    newer = snapshots_since(table, mark)
+    return newer is None or any(_changed_rows(s) for s in newer)
+
+
+def rebuilt_days(own: Table | None, parents: Mapping[str, Table]) -> set[date]:
+    """The days that a parent built anew since the model read it: what came of them before is void."""
+    consumed = json.loads(marks(own).get(THROUGH, "{}")) if own is not None else {}
+    days: set[date] = set()
+    for identifier, parent in parents.items():
+        for snapshot in (snapshots_since(parent, consumed[identifier]) or []) if identifier in consumed else []:
+            days.update(map(date.fromisoformat, json.loads(_property(snapshot, REBUILT_DAYS, "[]"))))
+    return days
+
+
+def stale_days(
+    conn: duckdb.DuckDBPyConnection,
+    model: Model,
+    own: Table | None,
+    parents: Mapping[str, tuple[Table, str | None]],
+    first_day: date,
+) -> set[date]:
+    """The days that a date-grained model has yet to build. `parents` gives each parent's table and day column."""
+    known = through(own, model)
+    pending = json.loads(marks(own).get(PENDING, "[]")) if own is not None else []
+    stale = set(map(date.fromisoformat, pending))
+    for identifier, (table, column) in parents.items():
+        touched = touched_days(table, known[identifier]) if identifier in known else None
+        if touched is not None:
+            stale.update(map(date.fromisoformat, touched))
+            continue
+        stale |= all_days(conn, table, column)
+        if own is not None:
+            stale |= all_days(conn, own, model.day_column)
+    return {max(day, first_day) for day in stale}
+
+
+def all_days(conn: duckdb.DuckDBPyConnection, table: Table, column: str | None = None) -> set[date]:
+    """Every day that the table has a row of."""
+    day = f"cast({quoted(column or day_column(table))} as date)"
+    source = select(table, data_files(table))
+    found = conn.execute(f"select distinct {day} from ({source}) where {day} is not null").fetchall()
+    return {row[0] for row in found}
+
+
+def day_column(table: Table) -> str:
+    """The date that a silver table is partitioned by. Raises ValueError where it is not by one."""
+    for field in table.spec().fields:
+        column = table.schema().find_field(field.source_id)
+        if isinstance(field.transform, IdentityTransform) and isinstance(column.field_type, DateType):
+            return column.name
+    raise ValueError(f"{'.'.join(table.name())} has no days; name the model's day_column")
+
+
+def iso(days: Iterable[date]) -> str:
+    """Days as marks hold them."""
+    return json.dumps(sorted(day.isoformat() for day in days))
+
+
+def _changed_rows(snapshot: Snapshot) -> bool:
+    if snapshot.summary is not None and snapshot.summary.operation == Operation.REPLACE:
+        return False
+    return any(int(_property(snapshot, key, "0")) for key in ("added-data-files", "deleted-data-files"))
+
+
+def _property(snapshot: Snapshot, key: str, default: str) -> str:
+    return snapshot.summary.additional_properties.get(key, default) if snapshot.summary is not None else default

@@ -1,0 +1,146 @@
+"""One read-only SELECT over the lake: DuckDB over the Iceberg tables, or ClickHouse over gold.
+
+DuckDB sees the data files of the tables that the statement names, and nothing else. Its statement type alone does not
+make it read-only: a COPY inside WITH counts as a SELECT. Within `query()` the engine refuses that, and more than one
+statement. Where it stops: ClickHouse's lock is `engines/clickhouse/reader.py`'s; how rows are printed is the command's.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import duckdb
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from pyiceberg.catalog import Catalog
+
+from lakehouse_assets.engines.clickhouse.client import connect as connect_clickhouse
+from lakehouse_assets.engines.duckdb.session import connect, literal, local_path, register_files
+from lakehouse_assets.engines.iceberg.scan import data_files
+from lakehouse_assets.engines.platform import Platform
+
+Engine = Literal["duckdb", "clickhouse"]
+Row = tuple[Any, ...]
+
+_FETCHED_AT_ONCE = 1000
+_WORD = re.compile(r"\w+")
+_MISSING_TABLE = re.compile(r"Table with name .* does not exist|UNKNOWN_TABLE|UNKNOWN_DATABASE")
+_SERVER_PREFIX = re.compile(r".*?(?=Code: \d+\.)", re.DOTALL)
+
+
+class Refused(ValueError):
+    """The statement is not one SELECT over what there is; one line that says why."""
+
+
+class QueryFailed(RuntimeError):
+    """The engine could not run the statement, which may be right: memory, files."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`rows` are fetched as they are taken, while the session is open."""
+
+    columns: tuple[str, ...]
+    rows: Iterator[Row]
+
+
+def ask(platform: Platform, sql: str, engine: Engine = "duckdb") -> AbstractContextManager[Answer]:
+    """The answer to one SELECT. Entering it, or taking its rows, raises Refused or QueryFailed."""
+    return _ask_duckdb(platform, sql) if engine == "duckdb" else _ask_clickhouse(platform, sql)
+
+
+@contextmanager
+def _ask_duckdb(platform: Platform, sql: str) -> Iterator[Answer]:
+    catalog = platform.open_catalog()
+    known = _identifiers(catalog)
+    with connect(platform.memory_limit) as conn, tempfile.TemporaryDirectory(prefix="lakehouse-query-") as spill:
+        try:
+            _require_select(conn, sql)
+            _lock(conn, _register(conn, catalog, _named(sql, known)), spill)
+            cursor = conn.execute(f"from query({literal(sql)})")
+            yield Answer(_unique([d[0] for d in cursor.description]), _fetched(cursor))
+        except duckdb.OperationalError as error:
+            raise QueryFailed(_one_line(str(error))) from error
+        except duckdb.Error as error:
+            raise Refused(_explained(_one_line(str(error)), known)) from error
+
+
+@contextmanager
+def _ask_clickhouse(platform: Platform, sql: str) -> Iterator[Answer]:
+    with connect_clickhouse(platform.home, read_only=True) as client:
+        try:
+            result = client.query(sql)
+            yield Answer(_unique(result.column_names), (tuple(row) for row in result.result_rows))
+        except ClickHouseError as error:
+            message = _one_line(_SERVER_PREFIX.sub("", str(error), count=1))
+            gold = client.query("SELECT database || '.' || name FROM system.tables WHERE database = 'gold' ORDER BY 1")
+            raise Refused(_explained(message, [name for (name,) in gold.result_rows])) from error
+
+
+def _require_select(conn: duckdb.DuckDBPyConnection, sql: str) -> None:
+    statements = conn.extract_statements(sql)
+    if len(statements) != 1:
+        raise Refused(f"one SELECT is wanted, these are {len(statements)} statements")
+    if statements[0].type != duckdb.StatementType.SELECT:
+        raise Refused(f"only a SELECT can be asked, this is {statements[0].type.name}: query is read-only")
+
+
+def _named(sql: str, known: Sequence[str]) -> list[str]:
+    """The tables that the text may mean: it decides which views are made, not what is allowed."""
+    words = {word.lower() for word in _WORD.findall(sql)}
+    return [name for name in known if name.split(".")[1] in words]
+
+
+def _register(conn: duckdb.DuckDBPyConnection, catalog: Catalog, names: Sequence[str]) -> list[str]:
+    """Makes a view per table; the paths of their data files."""
+    paths = []
+    for name in names:
+        table = catalog.load_table(name)
+        files = data_files(table)
+        register_files(conn, name, table, files)
+        paths += [local_path(f.file_path) for f in files]
+    return paths
+
+
+def _lock(conn: duckdb.DuckDBPyConnection, paths: Sequence[str], spill: str) -> None:
+    conn.execute(f"set temp_directory = {literal(spill)}")
+    conn.execute("set python_enable_replacements = false")
+    conn.execute("set preserve_insertion_order = true")
+    conn.execute(f"set allowed_paths = [{', '.join(map(literal, paths))}]")
+    conn.execute("set enable_external_access = false")
+    conn.execute("set lock_configuration = true")
+
+
+def _identifiers(catalog: Catalog) -> list[str]:
+    return sorted(".".join(name) for space in catalog.list_namespaces() for name in catalog.list_tables(space))
+
+
+def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+    while rows := cursor.fetchmany(_FETCHED_AT_ONCE):
+        yield from rows
+
+
+def _unique(names: Sequence[str]) -> tuple[str, ...]:
+    """Column names of which none comes twice: `a`, `a_1`."""
+    found: list[str] = []
+    for name in names:
+        again, n = name, 0
+        while again in found:
+            n += 1
+            again = f"{name}_{n}"
+        found.append(again)
+    return tuple(found)
+
+
+def _explained(message: str, known: Sequence[str]) -> str:
+    if not _MISSING_TABLE.search(message):
+        return message
+    return f"{message} There are: {', '.join(known) or 'no tables yet; run `lakehouse demo`'}"
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.partition("\nLINE ")[0].split())

@@ -1,0 +1,90 @@
+"""What can be set, with defaults and bounds; a field `home` is the environment variable `LAKEHOUSE_HOME`.
+
+Where it stops: `active` alone reads the environment; a test or a tool makes its own `Settings`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+PREFIX = "LAKEHOUSE_"
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field."""
+    return f"{PREFIX}{field.upper()}"
+
+
+def _whole_path(path: Path) -> Path:
+    whole = path.expanduser().resolve()
+    if set("?#%*[") & set(str(whole)):
+        raise ValueError("must be a path without ? # % * [, which addresses and file patterns take for something else")
+    return whole
+
+
+def _web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must begin with http:// or https://")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold user or password, which have settings of their own")
+    return text
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+Port = Annotated[int, Field(gt=0, lt=65536)]
+
+
+class Settings(BaseModel):
+    """Frozen; secrets are hidden in its text and in its errors. Raises pydantic's ValidationError."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+    profile: Literal["embedded", "stack"] = "embedded"
+    home: Annotated[Path, AfterValidator(_whole_path)] = Path(".lakehouse")
+    batch_messages: int = Field(default=100_000, gt=0)
+    memory_limit: str = Field(default="1GB", pattern=r"^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|%)$")
+
+    kafka_bootstrap_servers: str | None = Field(default=None, min_length=1)
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    kafka_ssl_ca_location: Path | None = None
+
+    catalog_uri: WebAddress | None = None
+    catalog_credential: SecretStr | None = None
+    warehouse: str | None = Field(default=None, min_length=1)
+    s3_endpoint: WebAddress | None = None
+    s3_access_key: SecretStr | None = None
+    s3_secret_key: SecretStr | None = None
+    s3_region: str = "us-east-1"
+
+    clickhouse_host: str | None = Field(default=None, min_length=1)
+    clickhouse_port: Port = 8123
+    clickhouse_user: str = "default"
+    clickhouse_password: SecretStr = SecretStr("")
+    clickhouse_secure: bool = False
+
+    # dbt_project/profiles.yml reads these three itself.
+    trino_host: str = "localhost"
+    trino_port: Port = 8080
+    trino_user: str = "lakehouse"
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        needed: list[str] = []
+        if self.profile == "stack":
+            needed += ["kafka_bootstrap_servers", "catalog_uri", "warehouse", "clickhouse_host"]
+        if self.kafka_security_protocol.startswith("SASL"):
+            needed += ["kafka_sasl_username", "kafka_sasl_password"]
+        if self.s3_access_key or self.s3_secret_key:
+            needed += ["s3_access_key", "s3_secret_key"]
+        missing = [variable(field) for field in needed if getattr(self, field) is None]
+        if missing:
+            raise ValueError(f"{', '.join(missing)} must be set too")
+        return self

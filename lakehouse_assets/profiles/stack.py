@@ -1,0 +1,88 @@
+"""The profile with servers: Kafka, an Iceberg REST catalog over S3, and a ClickHouse server.
+
+Where it stops: it connects when somebody asks; how the servers are set up is not its business.
+"""
+
+from __future__ import annotations
+
+from clickhouse_connect.driver.client import Client
+from pydantic import SecretStr
+from pyiceberg.catalog import Catalog
+
+from lakehouse_assets.engines.log.kafka_log import KafkaLog
+from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.profiles.lazy import once
+from lakehouse_assets.profiles.settings import Settings
+
+
+def platform(settings: Settings) -> Platform:
+    """`settings` of profile `stack`, which holds the addresses."""
+
+    def open_catalog() -> Catalog:
+        from pyiceberg.catalog.rest import RestCatalog
+
+        return RestCatalog("lakehouse", **catalog_properties(settings))
+
+    def open_clickhouse() -> Client:
+        import clickhouse_connect
+
+        return clickhouse_connect.get_client(
+            host=settings.clickhouse_host,
+            port=settings.clickhouse_port,
+            username=settings.clickhouse_user,
+            password=settings.clickhouse_password.get_secret_value(),
+            secure=settings.clickhouse_secure,
+            # One session allows one query at a time; this client is shared by threads.
+            autogenerate_session_id=False,
+        )
+
+    return Platform(
+        name="stack",
+        home=settings.home,
+        log=KafkaLog(kafka_settings(settings)),
+        open_catalog=once(open_catalog),
+        open_clickhouse=once(open_clickhouse),
+        dbt_target="stack",
+        batch_messages=settings.batch_messages,
+        memory_limit=settings.memory_limit,
+    )
+
+
+def kafka_settings(settings: Settings) -> dict[str, str]:
+    """What librdkafka needs to reach the brokers, in its own names; holds the password."""
+    known: dict[str, object] = {
+        "bootstrap.servers": settings.kafka_bootstrap_servers,
+        "security.protocol": settings.kafka_security_protocol,
+        "ssl.ca.location": settings.kafka_ssl_ca_location,
+    }
+    if settings.kafka_security_protocol.startswith("SASL"):
+        known |= {
+            "sasl.mechanism": settings.kafka_sasl_mechanism,
+            "sasl.username": settings.kafka_sasl_username,
+            "sasl.password": settings.kafka_sasl_password,
+        }
+    return _given(known)
+
+
+def catalog_properties(settings: Settings) -> dict[str, str]:
+    """PyIceberg's properties of the REST catalog and of its storage; holds the keys."""
+    return _given(
+        {
+            "uri": settings.catalog_uri,
+            "credential": settings.catalog_credential,
+            "warehouse": settings.warehouse,
+            "s3.endpoint": settings.s3_endpoint,
+            "s3.access-key-id": settings.s3_access_key,
+            "s3.secret-access-key": settings.s3_secret_key,
+            "s3.region": settings.s3_region,
+        }
+    )
+
+
+def _given(values: dict[str, object]) -> dict[str, str]:
+    """Without what was not set, secrets in clear."""
+    return {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }

@@ -1,0 +1,57 @@
+"""What a silver table did with each bronze row: taken, refused, superseded or of no consequence.
+
+The counts are marks of the table, written by the commit that folds the rows: `in` = `out` + `rejected` +
+`superseded` + `ignored`, and `out` is what Iceberg counts. Where it stops: `checks` compares them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+_PREFIX = "lakehouse.rows-"
+REFUSED = "lakehouse.refused-by-rule"
+
+
+@dataclass(frozen=True)
+class Account:
+    """Bronze rows, all runs together. `superseded` are redeliveries and older versions, `ignored` tombstones,
+    dead letters and messages that are no change."""
+
+    taken_in: int = 0
+    out: int = 0
+    rejected: int = 0
+    superseded: int = 0
+    ignored: int = 0
+
+    @property
+    def balances(self) -> bool:
+        return self.taken_in == self.out + self.rejected + self.superseded + self.ignored
+
+    def __add__(self, other: Account) -> Account:
+        return Account(*(a + b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
+
+    def __sub__(self, other: Account) -> Account:
+        return Account(*(a - b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
+
+    def after(self, taken_in: int, ignored: int, out: int, rejected: int) -> Account:
+        """With `taken_in` rows more, of which `ignored`, and `out` rows more in the table; `rejected` is the total.
+
+        What is neither in the table nor refused nor ignored was superseded.
+        """
+        total, ignored, out = self.taken_in + taken_in, self.ignored + ignored, self.out + out
+        return Account(total, out, rejected, total - ignored - out - rejected, ignored)
+
+    def summary(self) -> dict[str, str]:
+        return {_PREFIX + name: str(count) for name, count in asdict(self).items()}
+
+
+def account(marks: Mapping[str, str]) -> Account:
+    return Account(**{name: int(marks.get(_PREFIX + name, 0)) for name in asdict(Account())})
+
+
+def refused_by_rule(marks: Mapping[str, str]) -> Counter[str]:
+    """How many bronze rows the table refused, by rule; the sum is `rejected`."""
+    return Counter(json.loads(marks.get(REFUSED, "{}")))

@@ -1,0 +1,112 @@
+"""Folds bronze changes into `<table>_changes`: each change of the source once, typed, in the source's order.
+
+1. Take the bronze rows beyond the watermark, type them, refuse what cannot be cast.
+2. Keep one row per (position, key), the first by topic, partition and offset. A position beyond the highest folded one
+   cannot be a redelivery, so that only the others are looked up in the table.
+3. Fill in what PostgreSQL left out (`unavailable.py`), also in stored rows when a late change explains them.
+4. Write rejects, then commit rows, watermark and counts as one snapshot (`folding.py`).
+
+Where it stops: which row is current is `fold_current`'s.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+import duckdb
+import pyarrow as pa
+from pyiceberg.expressions import BooleanExpression
+from pyiceberg.manifest import DataFile
+
+from lakehouse_assets.contracts.table import Table
+from lakehouse_assets.engines.duckdb.session import quoted, select
+from lakehouse_assets.engines.iceberg import rewrite
+from lakehouse_assets.engines.iceberg.commit import marks, next_sequence
+from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.silver import schema
+from lakehouse_assets.silver.bronze_slice import places
+from lakehouse_assets.silver.changes_sql import (
+    IS_CHANGE,
+    PRECEDING_SQL,
+    STREAMED_POSITION,
+    first_deliveries_sql,
+    incoming_sql,
+    rows_sql,
+)
+from lakehouse_assets.silver.folding import Folded, Merged, Work, fold_bronze
+from lakehouse_assets.silver.severity import refuse_broken
+from lakehouse_assets.silver.unavailable import resolve
+
+HIGHEST = "lakehouse.highest-position"
+STREAMED = "lakehouse.streamed-positions"
+"""JSON: the position of the last streamed change per `topic/partition`, for incremental snapshots' reads after it."""
+
+
+def fold_changes(platform: Platform, table: Table) -> Folded:
+    """Folds everything that bronze holds beyond the watermark, a bounded slice a commit. Raises RuleBroken."""
+    return fold_bronze(platform, table, schema.changes(table), _merge_slice)
+
+
+def _merge_slice(work: Work) -> Merged:
+    conn = work.conn
+    known = marks(work.silver)
+    streamed: dict[str, str] = json.loads(known.get(STREAMED, "{}"))
+    conn.execute(f"create or replace view context as {context_sql('bronze_rows')}")
+    stage(conn, work.table, known.get(HIGHEST, ""), streamed)
+    [(taken_in, changes)] = conn.execute(f"select count(*), count(*) filter ({IS_CHANGE}) from bronze_rows").fetchall()
+    [(highest,)] = conn.execute("select max(change_position) from incoming").fetchall()
+    last = conn.execute("""
+        select topic || '/' || partition, arg_max(streamed_position, "offset") from context
+        where streamed_position is not null group by 1""").fetchall()
+    merged = merge(work)
+    summary = {
+        **merged.summary,
+        HIGHEST: max(known.get(HIGHEST, ""), highest or ""),
+        STREAMED: json.dumps({**streamed, **dict(last)}),
+    }
+    return replace(merged, taken_in=taken_in, ignored=taken_in - changes, summary=summary)
+
+
+def context_sql(bronze_rows: str) -> str:
+    """The places of changes in their partitions, from a relation of bronze rows."""
+    return f"""
+        select topic, partition, "offset", op, source_snapshot, {STREAMED_POSITION} as streamed_position
+        from {bronze_rows} where {IS_CHANGE}"""
+
+
+def stage(conn: duckdb.DuckDBPyConnection, table: Table, highest: str, streamed: dict[str, str]) -> None:
+    """`bronze_rows`, `context` -> `incoming`, typed changes, `refused`, those that are none, and `judged`, all."""
+    conn.register("streamed", places(streamed, pa.string()))
+    conn.execute(PRECEDING_SQL)
+    conn.execute(incoming_sql(table), {"highest": highest})
+    conn.execute("""
+        create or replace temp table refused as
+        select topic, partition, "offset", misfit.rule as rule, misfit.reason as reason, data
+        from incoming where misfit is not null""")
+    conn.execute("""create or replace temp table judged as select topic, partition, "offset" from incoming""")
+    conn.execute("delete from incoming where misfit is not null")
+
+
+def merge(work: Work, replaced: Sequence[DataFile] = (), outside: BooleanExpression | None = None) -> Merged:
+    """`incoming` merged with the table. Raises RuleBroken.
+
+    `replaced` are files that go whole, `outside` tells the rows that remain without them. Stored rows that are revised
+    get a new `load_sequence`, so that who copied them takes them again.
+    """
+    conn, table, silver = work.conn, work.table, work.silver
+    identity = ", ".join([*(quoted(k) for k in table.key), "change_position"])
+    late = conn.sql(f"select distinct {identity} from incoming where is_late").to_arrow_table()
+    conn.register("stored", rewrite.match(conn, silver, late, outside).rows)
+    conn.execute(first_deliveries_sql(table))
+    resolve(conn, table, silver, outside)
+    rows = conn.sql(rows_sql(table, next_sequence(silver))).to_arrow_table()
+    refuse_broken(conn, table, rows)
+    revised = conn.sql(f"select distinct {identity} from revised").to_arrow_table()
+    found = rewrite.match(conn, silver, revised, outside)
+    revisited = set(found.rows.column("change_date").to_pylist())
+    gone = conn.execute(f"select distinct change_date from ({select(silver, replaced)})").fetchall()
+    days = {*rows.column("change_date").to_pylist(), *revisited, *(day for (day,) in gone)}
+    added = rewrite.replace(conn, silver, found, rows)
+    return Merged(added, [*found.files, *replaced], days=days)

@@ -1,0 +1,142 @@
+"""What the folds share: the loop over slices of bronze, and the commit of rows, marks, counts and rejects.
+
+1. Each slice is one commit over a table that is read anew; a conflict repeats from the present watermark.
+2. Rejects are written first, then rows, watermark and counts as one snapshot.
+
+Where it stops: which rows a slice adds and replaces is each fold's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import duckdb
+from pyiceberg.catalog import Catalog
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Table as IcebergTable
+
+from lakehouse_assets.contracts.table import Table
+from lakehouse_assets.engines.duckdb.session import connect
+from lakehouse_assets.engines.iceberg.commit import (
+    DAYS,
+    LOAD_SEQUENCE,
+    Conflict,
+    commit,
+    discard,
+    marks,
+    next_sequence,
+)
+from lakehouse_assets.engines.iceberg.scan import rows_of
+from lakehouse_assets.engines.iceberg.tables import TableSpec, ensure, load
+from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.silver import bronze_slice, rejects
+from lakehouse_assets.silver.accounting import REFUSED, Account, account, refused_by_rule
+from lakehouse_assets.silver.settle import settled
+
+
+@dataclass(frozen=True)
+class Folded:
+    """What one run did, in rows; `days` are the ISO days whose rows it wrote or replaced."""
+
+    account: Account = field(default_factory=Account)
+    days: frozenset[str] = frozenset()
+
+    def __add__(self, other: Folded) -> Folded:
+        return Folded(self.account + other.account, self.days | other.days)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A silver table as it was read, and what its commit says beside rows and counts.
+
+    `offsets` are the bronze offsets (per `topic/partition`) below which everything is folded after the commit.
+    """
+
+    conn: duckdb.DuckDBPyConnection
+    catalog: Catalog
+    table: Table
+    bronze: IcebergTable
+    silver: IcebergTable
+    offsets: Mapping[str, int]
+    summary: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Files to swap in one commit. The refused rows are the session's table `refused`, the rows that were decided on
+    `judged`; `rejudged` where some of those were folded before, so that their old rejects are counted anew."""
+
+    added: list[DataFile]
+    removed: list[DataFile]
+    taken_in: int = 0
+    ignored: int = 0
+    days: Iterable[date] | None = None
+    summary: Mapping[str, str] = field(default_factory=dict)
+    rejudged: bool = False
+
+
+def fold_bronze(platform: Platform, table: Table, spec: TableSpec, merge: Callable[[Work], Merged]) -> Folded:
+    """Folds what bronze holds beyond the table's watermark; nothing where bronze does not exist yet.
+
+    `merge` finds the slice's rows in the session's view `bronze_rows`. Raises Conflict where others kept committing.
+    """
+    done: list[Folded] = []
+    settled(lambda: _drain(platform, table, spec, merge, done))
+    return sum(done, Folded())
+
+
+def _drain(
+    platform: Platform, table: Table, spec: TableSpec, merge: Callable[[Work], Merged], done: list[Folded]
+) -> None:
+    catalog = platform.open_catalog()
+    silver = ensure(catalog, spec)
+    bronze = load(catalog, f"bronze.{table.id}")
+    if bronze is None:
+        return
+    conn = connect(platform.memory_limit)
+    for piece in bronze_slice.slices(bronze, bronze_slice.watermark(silver)):
+        silver = catalog.load_table(spec.identifier)
+        offsets = bronze_slice.register(conn, bronze, piece, bronze_slice.watermark(silver))
+        consumed = {bronze_slice.SNAPSHOT: str(piece.snapshot_id)} if piece.snapshot_id is not None else {}
+        work = Work(
+            conn, catalog, table, bronze, silver, offsets, {**consumed, bronze_slice.OFFSETS: json.dumps(offsets)}
+        )
+        done.append(finish(work, merge(work)))
+
+
+def finish(work: Work, merged: Merged) -> Folded:
+    """Writes the rejects, then commits. Raises Conflict; the files of a commit that did not come about are deleted."""
+    conn, silver = work.conn, work.silver
+    known = marks(silver)
+    rejects.record(conn, work.catalog, work.table)
+    if merged.rejudged:
+        refused = rejects.counted(conn, work.catalog, work.table, work.offsets)
+    else:
+        found = conn.execute("select rule, count(*) from refused group by 1").fetchall()
+        refused = refused_by_rule(known) + Counter(dict(found))
+    more = rows_of(merged.added) - rows_of(merged.removed)
+    before = account(known)
+    after = before.after(merged.taken_in, merged.ignored, more, refused.total())
+    days = None if merged.days is None else frozenset(map(str, merged.days))
+    try:
+        commit(
+            silver,
+            summary={
+                **work.summary,
+                **merged.summary,
+                **after.summary(),
+                REFUSED: json.dumps(dict(sorted(refused.items()))),
+                LOAD_SEQUENCE: str(next_sequence(silver)),
+                **({} if days is None else {DAYS: json.dumps(sorted(days))}),
+            },
+            added=merged.added,
+            removed=merged.removed,
+        )
+    except Conflict:
+        discard(silver, merged.added)
+        raise
+    return Folded(after - before, days or frozenset())

@@ -1,0 +1,182 @@
+"""Builds days of a silver table anew from bronze: whole day partitions are replaced in one commit.
+
+1. Take the bronze rows below the watermark whose change or event is of those days, and nothing that is yet to fold.
+2. Merge them, by the same code as the folds, with what the table holds of other days.
+3. Rejects of those rows are recorded anew; those that no longer apply are removed.
+
+Safety: the watermark does not move, so that folds before and after a rebuild take each row once.
+Where it stops: the range is one commit, so its rows must fit the memory; a long one is for the caller to cut.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from pyiceberg.expressions import (
+    AlwaysFalse,
+    AlwaysTrue,
+    And,
+    BooleanExpression,
+    GreaterThan,
+    GreaterThanOrEqual,
+    LessThan,
+    LessThanOrEqual,
+    Or,
+)
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Table as IcebergTable
+
+from lakehouse_assets.contracts.table import Table
+from lakehouse_assets.engines.duckdb.session import connect, quoted, select
+from lakehouse_assets.engines.iceberg.commit import LOST, REBUILT_DAYS, marks
+from lakehouse_assets.engines.iceberg.scan import data_files
+from lakehouse_assets.engines.iceberg.tables import TableSpec, ensure, load
+from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.partitions import FIRST_DAY
+from lakehouse_assets.silver import schema
+from lakehouse_assets.silver.bronze_slice import folded_sql, watermark
+from lakehouse_assets.silver.changes_sql import IS_INCREMENTAL
+from lakehouse_assets.silver.events_sql import staged_sql
+from lakehouse_assets.silver.fold_changes import HIGHEST, context_sql, stage
+from lakehouse_assets.silver.fold_changes import merge as merge_changes
+from lakehouse_assets.silver.fold_events import merge as merge_events
+from lakehouse_assets.silver.folding import Folded, Merged, Work, finish
+from lakehouse_assets.silver.settle import settled
+
+DROPPED_THROUGH = "lakehouse.dropped-through"
+"""Mark of a bronze table: the newest ISO day whose partition retention dropped."""
+
+
+_DAY = timedelta(days=1)
+
+
+class CannotRebuild(RuntimeError):
+    """Bronze no longer holds what the days need; the message names the oldest day that can be rebuilt."""
+
+
+@dataclass(frozen=True)
+class _Days:
+    """Days `first` to `last` of a silver table whose partition is `column`."""
+
+    column: str
+    first: date
+    last: date
+
+    @property
+    def inside(self) -> BooleanExpression:
+        return And(
+            GreaterThanOrEqual(self.column, self.first.isoformat()), LessThanOrEqual(self.column, self.last.isoformat())
+        )
+
+    @property
+    def outside(self) -> BooleanExpression:
+        return Or(LessThan(self.column, self.first.isoformat()), GreaterThan(self.column, self.last.isoformat()))
+
+
+def rebuild_changes(platform: Platform, table: Table, first: date, last: date) -> Folded:
+    """Builds the days `first` to `last` of `<table>_changes` anew. Raises CannotRebuild, RuleBroken, Conflict."""
+    days = _Days("change_date", first, last)
+    return settled(lambda: _rebuild(platform, table, schema.changes(table), days, first, _merge_changes))
+
+
+def rebuild_events(platform: Platform, table: Table, first: date, last: date) -> Folded:
+    """Builds the days `first` to `last` of a table of events anew. Raises CannotRebuild, Conflict.
+
+    An event may lie a day ahead of its landing: the bronze day before the first is needed too.
+    """
+    days = _Days("event_date", first, last)
+    return settled(lambda: _rebuild(platform, table, schema.events(table), days, first - _DAY, _merge_events))
+
+
+def _rebuild(
+    platform: Platform,
+    table: Table,
+    spec: TableSpec,
+    days: _Days,
+    needed: date,
+    merge: Callable[[Work, _Days, list[DataFile]], Merged],
+) -> Folded:
+    """`needed` is the oldest bronze day that may hold rows of the days."""
+    if days.first > days.last:
+        raise ValueError(f"the first day {days.first} is after the last day {days.last}")
+    catalog = platform.open_catalog()
+    silver = ensure(catalog, spec)
+    bronze = load(catalog, f"bronze.{table.id}")
+    if bronze is None:
+        return Folded()
+    _require_bronze(table, bronze, days.first, needed)
+    work = Work(connect(platform.memory_limit), catalog, table, bronze, silver, watermark(silver).offsets)
+    replaced = data_files(silver, days.inside)
+    merged = merge(work, days, replaced)
+    [(judged,)] = work.conn.execute("select count(*) from judged").fetchall()
+    if not judged and not replaced:
+        return Folded()
+    rebuilt = sorted(str(day) for day in merged.days or () if days.first <= day <= days.last)
+    summary = {**merged.summary, REBUILT_DAYS: json.dumps(rebuilt)}
+    return finish(work, replace(merged, summary=summary, rejudged=True))
+
+
+def _require_bronze(table: Table, bronze: IcebergTable, first: date, needed: date) -> None:
+    dropped = marks(bronze).get(DROPPED_THROUGH)
+    if dropped is not None and needed <= date.fromisoformat(dropped):
+        oldest = date.fromisoformat(dropped) + _DAY + (first - needed)
+        raise CannotRebuild(
+            f"{table.id}: day {first} cannot be rebuilt, because bronze no longer holds the days up to {dropped}; the"
+            f" oldest day that can be rebuilt is {oldest}"
+        )
+
+
+def _merge_changes(work: Work, days: _Days, replaced: list[DataFile]) -> Merged:
+    conn, table = work.conn, work.table
+    near: BooleanExpression = LessThan("source_ts_ms", _milliseconds(days.last + _DAY))
+    wanted = f"source_ts_ms < {_milliseconds(days.last + _DAY)}"
+    if days.first > FIRST_DAY:
+        near = And(near, GreaterThanOrEqual("source_ts_ms", _milliseconds(days.first)))
+        wanted += f" and source_ts_ms >= {_milliseconds(days.first)}"
+    if days.last < FIRST_DAY:
+        near, wanted = AlwaysFalse(), "false"
+    folded = folded_sql(conn, work.bronze, work.offsets, near)
+    conn.execute(f"create or replace temp view bronze_rows as select * from ({folded}) where {wanted}")
+    conn.execute(f"create or replace temp view context as {_context_sql(work)}")
+    stage(conn, table, marks(work.silver).get(HIGHEST, ""), {})
+    merged = merge_changes(work, replaced, days.outside)
+    identity = ", ".join([*(quoted(k) for k in table.key), "change_position"])
+    [(lost,)] = conn.execute(f"""
+        select count(*) from ({select(work.silver, replaced)}) where op != 't'
+          and ({identity}) not in (select ({identity}) from resolved where op != 't')""").fetchall()
+    return replace(merged, summary={LOST: str(lost)})
+
+
+def _context_sql(work: Work) -> str:
+    """An incremental snapshot's read takes the place of the change before it, which may be of any day. What bronze no
+    longer holds of those, the table still does."""
+    [(reads,)] = work.conn.execute(f"select count(*) from bronze_rows where {IS_INCREMENTAL}").fetchall()
+    if not reads:
+        return context_sql("bronze_rows")
+    folded = folded_sql(work.conn, work.bronze, work.offsets, AlwaysTrue())
+    return f"""
+        {context_sql(f"({folded})")}
+        union all
+        select topic, partition, "offset", op, null, change_position
+        from ({select(work.silver, data_files(work.silver))}) where op != 'r'"""
+
+
+def _merge_events(work: Work, days: _Days, replaced: list[DataFile]) -> Merged:
+    """An event without a date is judged again with every day."""
+    midnight = f"{(days.first - _DAY).isoformat()}T00:00:00+00:00"
+    folded = folded_sql(work.conn, work.bronze, work.offsets, GreaterThanOrEqual("ingestion_timestamp", midnight))
+    work.conn.execute(
+        f"""
+        create or replace temp table staged as
+        select * from ({staged_sql(work.table, f"({folded})")})
+        where event_date between $first and $last or event_date is null""",
+        {"first": days.first, "last": days.last},
+    )
+    return merge_events(work, replaced=replaced, outside=days.outside)
+
+
+def _milliseconds(day: date) -> int:
+    return (day - date(1970, 1, 1)) // timedelta(milliseconds=1)

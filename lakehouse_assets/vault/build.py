@@ -1,0 +1,75 @@
+"""Builds the models that have something to do and says of the others why not.
+
+dbt is started once for all of them, and not at all when nothing moved. Where it stops: what a result looks like in
+Dagster is `assets.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from lakehouse_assets.engines.dbt.invocation import DayRange, Invocation
+from lakehouse_assets.engines.dbt.plan import plan, tests_of
+from lakehouse_assets.engines.dbt.project import Model, Outcome, Project
+from lakehouse_assets.engines.duckdb.session import connect
+from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.vault.days import looking_at
+
+
+@dataclass(frozen=True)
+class Built:
+    """`waiting` names parents that do not exist yet; `seconds` is 0 where nothing ran."""
+
+    model: Model
+    state: Literal["built", "unchanged", "waiting"]
+    seconds: float = 0.0
+    waiting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A test by dbt's unique id; `failures` counts rows."""
+
+    unique_id: str
+    outcome: Outcome
+    failures: int
+    message: str
+
+
+def build(
+    platform: Platform,
+    project: Project,
+    models: Sequence[Model],
+    days: DayRange | None = None,
+    wants_test: Callable[[str], bool] = lambda _: True,
+    again: Collection[str] = (),
+) -> Iterator[Built | Tested]:
+    """Yields each model and test as it ends; models named in `again` run although nothing moved.
+
+    Raises DbtFailed after the last when a model failed or was skipped.
+    """
+    looking = replace(looking_at(platform, project, models), days=days)
+    with connect(platform.memory_limit) as conn:
+        planned = plan(conn, looking, models, again)
+    for model in planned.unchanged:
+        yield Built(model, "unchanged")
+    for identifier, missing in planned.waiting.items():
+        yield Built(project.models[identifier], "waiting", waiting=missing)
+    if planned.run:
+        tests = [t for t in tests_of(looking, project, planned.run) if wants_test(t.unique_id)]
+        yield from _run(platform, replace(looking, models=planned.run, tests=tests))
+
+
+def _run(platform: Platform, invocation: Invocation) -> Iterator[Built | Tested]:
+    # Importing dbt's command takes a second that reading definitions, and runs without work, must not.
+    from lakehouse_assets.engines.dbt.runner import run, staging
+
+    home = platform.home / "dbt"
+    by_id = {m.unique_id: m for m in invocation.models}
+    for result in run(replace(invocation, staging=staging(home)), platform.dbt_target, home):
+        if result.unique_id in by_id and result.outcome == "success":
+            yield Built(by_id[result.unique_id], "built", result.seconds)
+        elif result.is_test and result.outcome != "skipped":
+            yield Tested(result.unique_id, result.outcome, result.failures or 0, result.message)

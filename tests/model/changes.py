@@ -1,0 +1,186 @@
+"""CDC: the changes of a table in the database's own order, and the rows that they leave.
+
+An epoch (`connectors reset`) and the end of a complete re-snapshot are outside of this model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+from .bronze import key_of, valid_contents
+from .inputs import Inputs, Row, Rows
+from .rules import Refused
+from .tables import Table, table
+from .values import UNAVAILABLE, NotCastable, decode
+
+FIRST_DAY = date(2020, 1, 1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Position = tuple[int, int, int, bool]
+"""PostgreSQL: last commit LSN, LSN, 0. MariaDB: binlog number, pos, row. Last whether it is a streamed change: where a
+snapshot read and a change share a position, the read loses."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One message as a change of one key (`key` None: a truncate). `values` holds all columns, `unavailable` those
+    whose value PostgreSQL did not send."""
+
+    position: Position
+    key: Any
+    op: str
+    values: Mapping[str, Any]
+    unavailable: tuple[str, ...]
+    change_time: datetime
+    topic: str
+    partition: int
+    offset: int
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.op == "d"
+
+
+@cache
+def changes(inputs: Inputs, table_id: str) -> Rows:
+    """`silver.<table>_changes` without its truncates: one row per distinct (position, key).
+
+    The table's columns (null but the key where deleted; an unavailable value is the key's value before, null where
+    there was none), op, is_deleted, change_time, change_date (2020-01-01 at the earliest), unavailable (the columns
+    that came without value, resolved or not), topic, partition, offset of the first delivery, and `change_number`:
+    1, 2, ... along change_position within the key.
+    """
+    described = table(table_id)
+    streams = groupby(_ordered_changes(inputs, described), key=lambda change: change.key)
+    return [_row(change, number) for _, stream in streams for number, change in enumerate(_resolved(stream), start=1)]
+
+
+@cache
+def truncates(inputs: Inputs, table_id: str) -> Rows:
+    """The table's truncates, one row per position: change_time, topic, partition, offset."""
+    first: dict[Position, Change] = {}
+    for change in _read(inputs, table(table_id)):
+        if isinstance(change, Change) and change.op == "t":
+            first.setdefault(change.position, change)
+    return [
+        {"change_time": each.change_time, "topic": each.topic, "partition": each.partition, "offset": each.offset}
+        for _, each in sorted(first.items())
+    ]
+
+
+@cache
+def current(inputs: Inputs, table_id: str) -> Rows:
+    """`silver.<table>`: the table's columns and change_time of each key's latest change, unless that is a delete or a
+    truncate has a higher position, whenever it arrived."""
+    described = table(table_id)
+    read = [change for change in _read(inputs, described) if isinstance(change, Change)]
+    truncated = max((change.position for change in read if change.op == "t"), default=None)
+    rows = []
+    for _, stream in groupby(_ordered_changes(inputs, described), key=lambda change: change.key):
+        *_, last = _resolved(stream)
+        if not last.is_deleted and (truncated is None or last.position > truncated):
+            rows.append({**last.values, "change_time": last.change_time})
+    return rows
+
+
+@cache
+def states(inputs: Inputs, table_id: str) -> Rows:
+    """What became of each key, by key, then position: its changes, and a deletion at every truncate that follows one of
+    them. The table's columns (null but the key where deleted), is_deleted and change_time."""
+    described = table(table_id)
+    read = [change for change in _read(inputs, described) if isinstance(change, Change)]
+    emptied = {change.position: change for change in reversed(read) if change.op == "t"}
+    rows = []
+    for key, stream in groupby(_ordered_changes(inputs, described), key=lambda change: change.key):
+        told = list(_resolved(stream))
+        nothing = {**dict.fromkeys(told[0].values), described.key: key}
+        following = {min((at for at in emptied if at > change.position), default=None) for change in told}
+        told += [replace(emptied[at], values=nothing) for at in following if at is not None]
+        rows += [
+            {**change.values, "is_deleted": change.op in "dt", "change_time": change.change_time}
+            for change in sorted(told, key=lambda each: each.position)
+        ]
+    return rows
+
+
+@cache
+def refused(inputs: Inputs, table_id: str) -> tuple[Refused, ...]:
+    """The changes that cannot be cast; they are in no table but `silver.rejects`."""
+    return tuple(each for each in _read(inputs, table(table_id)) if isinstance(each, Refused))
+
+
+def _row(change: Change, number: int) -> Row:
+    return {
+        **change.values,
+        "op": change.op,
+        "is_deleted": change.is_deleted,
+        "change_time": change.change_time,
+        "change_date": max(change.change_time.date(), FIRST_DAY),
+        "unavailable": list(change.unavailable),
+        "topic": change.topic,
+        "partition": change.partition,
+        "offset": change.offset,
+        "change_number": number,
+    }
+
+
+def _ordered_changes(inputs: Inputs, described: Table) -> list[Change]:
+    """The changes of keys, by key, then position; of a redelivered one the first delivery."""
+    first: dict[tuple[Any, Position], Change] = {}
+    for change in _read(inputs, described):
+        if isinstance(change, Change) and change.op != "t":
+            first.setdefault((change.key, change.position), change)
+    return [first[identity] for identity in sorted(first)]
+
+
+def _resolved(stream: Iterable[Change]) -> Iterator[Change]:
+    """One key's changes in order, each unavailable value replaced by the one before it."""
+    before: Mapping[str, Any] = {}
+    for change in stream:
+        known = {column: before.get(column) for column in change.unavailable}
+        before = {**change.values, **known}
+        yield replace(change, values=before)
+
+
+def _read(inputs: Inputs, described: Table) -> Iterator[Change | Refused]:
+    """Every valid message as a change, by partition and offset; logical messages (op m) are none."""
+    streamed: dict[int, Position] = {}
+    for message, envelope in valid_contents(inputs, described):
+        op, source = envelope["op"], envelope["source"]
+        if op == "m":
+            continue
+        if op == "r" and source.get("snapshot") == "incremental":
+            # It was read while changes were streamed: it is as new as the change before it in its partition.
+            position = (*streamed.get(message.partition, (0, 0, 0, True))[:3], False)
+        else:
+            position = _position(described, op, source)
+        if op != "r":
+            streamed[message.partition] = position
+        image = {} if op in "dt" else envelope["after"]
+        absent = tuple(column.name for column in described.payload if image.get(column.name) == UNAVAILABLE)
+        key = None if op == "t" else key_of(described, message)
+        raw = {**image, described.key: key, **dict.fromkeys(absent)}
+        values = {}
+        try:
+            for column in described.columns:
+                values[column.name] = decode(column, raw.get(column.name), inputs.encoding)
+        except NotCastable:
+            yield Refused(message.topic, message.partition, message.offset, f"{column.name}_is_castable")
+            continue
+        time = _EPOCH + timedelta(milliseconds=source["ts_ms"])
+        place = (message.topic, message.partition, message.offset)
+        yield Change(position, values[described.key], op, values, absent, time, *place)
+
+
+def _position(described: Table, op: str, source: Mapping[str, Any]) -> Position:
+    if described.feed == "postgresql":
+        lsn = int(source["lsn"])
+        last_commit = json.loads(source.get("sequence") or "[null]")[0]
+        return (int(last_commit) if last_commit is not None else lsn, lsn, 0, op != "r")
+    return (int(source["file"].rsplit(".", 1)[1]), int(source["pos"]), int(source.get("row") or 0), op != "r")
