@@ -179,6 +179,13 @@ def test_only_the_touched_days_month_of_a_mart_is_written(events: Sizes) -> None
         assert large.bytes_written(name) == pytest.approx(small.bytes_written(name), rel=TOLERANCE), name
 
 
+def test_a_marts_tests_read_the_touched_month_and_no_other(events: Sizes) -> None:
+    small, large = (size.traffic for size in events)
+    for name in (f"marts.{mart}" for mart in DAILY_MARTS):
+        assert small.files_read(name) == large.files_read(name) <= 1, name
+        assert large.bytes_read(name) == pytest.approx(small.bytes_read(name), rel=TOLERANCE), name
+
+
 def test_gold_loads_the_touched_month_and_no_other(events: Sizes) -> None:
     small, large = ({m: size.metadata[f"gold/{m}"] for m in DAILY_MARTS} for size in events)
     for mart in DAILY_MARTS:

@@ -24,6 +24,19 @@
     {{ return(narrowed(relation, 'held')) }}
 {%- endmacro %}
 
+{#
+    What a test reads of its model: of one by day, the rows of the days that were touched since its tests passed.
+    dbt calls this for the argument `model` of every generic test.
+#}
+{% macro duckdb__get_where_subquery(relation) -%}
+    {%- set models = graph.get('nodes', {}).values() | selectattr('alias', 'equalto', relation.identifier) -%}
+    {%- if models | selectattr('config.strategy', 'equalto', 'days') | list -%}
+        {{ return(relation.incorporate(path={'schema': relation.schema ~ '__untested__' ~ relation.identifier})) }}
+    {%- else -%}
+        {{ return(dbt.default__get_where_subquery(relation)) }}
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro narrowed(relation, kind) -%}
     {%- if not execute or target.type != 'duckdb' -%}
         {{ return(relation) }}

@@ -4,7 +4,7 @@ A model whose parents have not moved is reported as unchanged, because a skipped
 Where it stops: making the assets opens no connection and reads only the synced manifest.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -26,6 +26,7 @@ from lakehouse_assets.vault.metadata import describe
 from lakehouse_assets.vault.translator import VaultTranslator
 
 TEST_ID = "dagster_dbt/unique_id"
+THROUGH = "snapshot_sequence"
 
 
 def vault_assets(platform: Platform) -> list[dg.AssetsDefinition]:
@@ -65,9 +66,10 @@ def _assets(
         again = {m.identifier for m in wanted if any(_has_failed(earlier.get(test)) for test in m.tests)}
         if _has_days(context):
             again |= {m.identifier for m in wanted}  # whoever names days wants them built anew
+        tested = {m.identifier: mark for m in wanted if (mark := _passed_through(m, earlier)) is not None}
         catalog = platform.open_catalog()
         with connect(platform.memory_limit) as conn:
-            for result in build(platform, project, wanted, day_range, chosen.__contains__, again):
+            for result in build(platform, project, wanted, day_range, chosen.__contains__, again, tested):
                 match result:
                     case Built():
                         yield _materialized(conn, catalog, project, result)
@@ -113,13 +115,21 @@ def _has_failed(result: dg.AssetCheckResult | None) -> bool:
     return result is not None and not result.passed and result.severity == dg.AssetCheckSeverity.ERROR
 
 
+def _passed_through(model: Model, earlier: Mapping[str, dg.AssetCheckResult | None]) -> int | None:
+    """The snapshot on which all of the model's tests had passed; None where one has not, or has yet to run."""
+    results = [earlier.get(test) for test in model.tests]
+    passed = [r.metadata[THROUGH].value for r in results if r is not None and r.passed and THROUGH in r.metadata]
+    marks = [mark for mark in passed if isinstance(mark, int)]
+    return min(marks) if marks and len(marks) == len(results) else None
+
+
 def _checked(spec: dg.AssetCheckSpec, tested: Tested) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=tested.outcome == "pass",
         asset_key=spec.asset_key,
         check_name=spec.name,
         severity=dg.AssetCheckSeverity.WARN if tested.outcome == "warn" else dg.AssetCheckSeverity.ERROR,
-        metadata={"failing_rows": tested.failures, "message": tested.message},
+        metadata={"failing_rows": tested.failures, "message": tested.message, THROUGH: tested.through},
     )
 
 

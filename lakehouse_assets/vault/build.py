@@ -6,14 +6,16 @@ Dagster is `assets.py`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
 from lakehouse_assets.engines.dbt.invocation import DayRange, Invocation
 from lakehouse_assets.engines.dbt.plan import plan, tests_of
 from lakehouse_assets.engines.dbt.project import Model, Outcome, Project
 from lakehouse_assets.engines.duckdb.session import connect
+from lakehouse_assets.engines.iceberg.scan import sequence_of
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.vault.days import looking_at
 
@@ -30,12 +32,13 @@ class Built:
 
 @dataclass(frozen=True)
 class Tested:
-    """A test by dbt's unique id; `failures` counts rows."""
+    """A test by dbt's unique id; `failures` counts rows, `through` numbers the snapshot of its model."""
 
     unique_id: str
     outcome: Outcome
     failures: int
     message: str
+    through: int
 
 
 def build(
@@ -45,12 +48,15 @@ def build(
     days: DayRange | None = None,
     wants_test: Callable[[str], bool] = lambda _: True,
     again: Collection[str] = (),
+    tested: Mapping[str, int] = MappingProxyType({}),
 ) -> Iterator[Built | Tested]:
     """Yields each model and test as it ends; models named in `again` run although nothing moved.
 
+    `tested` gives, for models whose tests all passed, the number of the snapshot that they passed on.
+
     Raises DbtFailed after the last when a model failed or was skipped.
     """
-    looking = replace(looking_at(platform, project, models), days=days)
+    looking = replace(looking_at(platform, project, models), days=days, tested=tested)
     with connect(platform.memory_limit) as conn:
         planned = plan(conn, looking, models, again)
     for model in planned.unchanged:
@@ -68,8 +74,11 @@ def _run(platform: Platform, invocation: Invocation) -> Iterator[Built | Tested]
 
     home = platform.home / "dbt"
     by_id = {m.unique_id: m for m in invocation.models}
+    of_test = {test: m.identifier for m in invocation.models for test in m.tests}
     for result in run(replace(invocation, staging=staging(home)), platform.dbt_target, home):
         if result.unique_id in by_id and result.outcome == "success":
             yield Built(by_id[result.unique_id], "built", result.seconds)
         elif result.is_test and result.outcome != "skipped":
-            yield Tested(result.unique_id, result.outcome, result.failures or 0, result.message)
+            table = invocation.table(of_test[result.unique_id])
+            through = sequence_of(table) if table is not None else 0
+            yield Tested(result.unique_id, result.outcome, result.failures or 0, result.message, through)

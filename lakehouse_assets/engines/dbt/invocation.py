@@ -38,7 +38,10 @@ class DayRange:
 
 @dataclass
 class Invocation:
-    """`models` are those that run, in order; `days` the run's range, for date-grained models only."""
+    """`models` are those that run, in order; `days` the run's range, for date-grained models only.
+
+    `tested` gives, for models whose tests all passed, the number of the snapshot that they passed on.
+    """
 
     catalog: Catalog
     project: Project
@@ -48,6 +51,7 @@ class Invocation:
     memory_limit: str
     first_day: date
     days: DayRange | None = None
+    tested: Mapping[str, int] = field(default_factory=dict)
     _tables: dict[str, Table | None] = field(default_factory=dict)
 
     def table(self, identifier: str) -> Table | None:

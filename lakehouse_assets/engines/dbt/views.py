@@ -2,7 +2,8 @@
 
 `layer.table` is the whole table. `layer__<kind>__<model>.table` is what one model reads of a parent: its `slice` since
 the model's mark, the rows of the run's `days`, or the `truncates`; of its own table, what new truncates reach of the
-rows that it `held`. Each is planned, so that files that cannot hold such rows are not opened.
+rows that it `held`, and what its tests have yet to pass, the `untested` rows. Each is planned, so that files that
+cannot hold such rows are not opened.
 Where it stops: nothing is written.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from datetime import date
 
 import duckdb
-from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, GreaterThan, GreaterThanOrEqual, LessThan
+from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, GreaterThan, GreaterThanOrEqual, In, LessThan
 from pyiceberg.table import Table
 from pyiceberg.types import DateType
 
@@ -20,7 +21,8 @@ from lakehouse_assets.engines.dbt.marks import day_column, is_of_other_code, reb
 from lakehouse_assets.engines.dbt.project import Model
 from lakehouse_assets.engines.dbt.truncates import POSITION, Reach, reach, truncate_files
 from lakehouse_assets.engines.duckdb.session import literal, quoted, register_files, select
-from lakehouse_assets.engines.iceberg.scan import changed_since, data_files
+from lakehouse_assets.engines.iceberg.commit import touched_days
+from lakehouse_assets.engines.iceberg.scan import changed_since, data_files, sequence_of
 
 CHANGES = "_changes"
 
@@ -35,6 +37,7 @@ def make_all(conn: duckdb.DuckDBPyConnection, invocation: Invocation) -> None:
     for model in invocation.models:
         for parent in model.parents:
             _make_narrowed(conn, invocation, model, parent)
+        _make_untested(conn, invocation, model)
 
 
 def make_again(conn: duckdb.DuckDBPyConnection, invocation: Invocation, identifier: str) -> None:
@@ -43,6 +46,8 @@ def make_again(conn: duckdb.DuckDBPyConnection, invocation: Invocation, identifi
     for model in invocation.models:
         if identifier in model.parents:
             _make_narrowed(conn, invocation, model, identifier)
+        if identifier == model.identifier:
+            _make_untested(conn, invocation, model)
 
 
 def within(table: Table, column: str, days: DayRange) -> tuple[BooleanExpression, str]:
@@ -143,6 +148,23 @@ def _make_held(conn: duckdb.DuckDBPyConnection, invocation: Invocation, model: M
     source = select(own, data_files(own, GreaterThan(POSITION, reached.above)))
     condition = f"{quoted(POSITION)} > {literal(reached.above)} and not {is_rebuilt(invocation, model)}"
     _view(conn, name, source, condition)
+
+
+def _make_untested(conn: duckdb.DuckDBPyConnection, invocation: Invocation, model: Model) -> None:
+    """A row of a model by day is new only in a day that a commit touched: the others passed before."""
+    table = invocation.table(model.identifier)
+    if table is None or model.strategy != "days" or model.day_column is None:
+        return
+    mark = invocation.tested.get(model.identifier)
+    # A table that was made anew counts from one again.
+    days = touched_days(table, mark) if mark is not None and mark <= sequence_of(table) else None
+    name = _name(model, "untested", model.identifier)
+    if days is None or invocation.first_day.isoformat() in days:  # the first day stands for all days before it
+        _view(conn, name, select(table, data_files(table)), "true")
+        return
+    listed = ", ".join(f"date {literal(day)}" for day in sorted(days)) or "null"
+    files = data_files(table, In(model.day_column, days))
+    _view(conn, name, select(table, files), f"cast({quoted(model.day_column)} as date) in ({listed})")
 
 
 def _make_days(
