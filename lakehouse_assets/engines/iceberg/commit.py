@@ -15,7 +15,8 @@ from typing import cast
 import pyarrow as pa
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.manifest import DataFile
-from pyiceberg.table import Table
+from pyiceberg.table import Table, Transaction
+from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Snapshot
 
 from lakehouse_assets.engines.iceberg.scan import ancestors, is_compaction, snapshots_since
@@ -32,6 +33,19 @@ LOAD_SEQUENCE = "lakehouse.load-sequence"
 
 class Conflict(RuntimeError):
     """The table moved since it was loaded; nothing of this commit is visible."""
+
+
+class _Transaction(Transaction):
+    """PyIceberg's own, which copies the whole metadata, each snapshot included, every time that it is looked at: some
+    twenty times a commit. It only changes with an update that is staged."""
+
+    _staged: tuple[int, TableMetadata] | None = None
+
+    @property
+    def table_metadata(self) -> TableMetadata:
+        if self._staged is None or self._staged[0] != len(self._updates):
+            self._staged = len(self._updates), super().table_metadata
+        return self._staged[1]
 
 
 def marks(table: Table) -> dict[str, str]:
@@ -75,7 +89,7 @@ def commit(
     keys = {**carried, **summary, COMMIT_ID: commit_id}
     # Retries would rebase this commit over another lander's rows: two would write the same offsets.
     table.metadata.properties["commit.retry.num-retries"] = "0"
-    transaction = table.transaction()
+    transaction = _Transaction(table)
     try:
         update = transaction.update_snapshot(snapshot_properties=keys)
         with update.overwrite() if removed else update.merge_append() as producer:
