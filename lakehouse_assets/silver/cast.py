@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from lakehouse_assets.contracts.rules import AtLeast, Between, Fits, OneOf, Present, Rule, StartsWith
 from lakehouse_assets.contracts.table import Column, Table
+from lakehouse_assets.engines.debezium import placeholder
 from lakehouse_assets.engines.debezium.encodings import decode
 from lakehouse_assets.engines.duckdb.session import literal, quoted
 
-UNAVAILABLE = "__debezium_unavailable_value"
 _TEXTS = ("text", "varchar", "char", "json")
 
 
@@ -31,7 +31,9 @@ def text_of(table: Table, column: Column) -> str:
     text = _raw(column)
     if table.source.kind == "files" and column.type.kind not in _TEXTS:
         text = f"nullif({text}, '')"
-    return f"nullif({text}, '{UNAVAILABLE}')" if can_be_unavailable(table, column) else text
+    if can_be_unavailable(table, column):
+        return f"case when not {placeholder.stands_in(column.type, text)} then {text} end"
+    return text
 
 
 def _raw(column: Column) -> str:
@@ -49,14 +51,14 @@ def can_be_unavailable(table: Table, column: Column) -> bool:
     return (
         table.source.connector == "postgresql"
         and column.name not in table.key
-        and (column.type.kind in ("text", "varchar", "json", "bytes", "array"))
+        and placeholder.can_stand_for(column.type)
     )
 
 
 def unavailable(table: Table) -> str:
     """SQL of the list of columns whose value the event left out."""
     columns = [c for c in table.live_columns if can_be_unavailable(table, c)]
-    tests = [f"case when {_raw(c)} = '{UNAVAILABLE}' then '{c.name}' end" for c in columns]
+    tests = [f"case when {placeholder.stands_in(c.type, _raw(c))} then '{c.name}' end" for c in columns]
     return f"list_filter([{', '.join(tests)}]::varchar[], lambda x: x is not null)"
 
 
