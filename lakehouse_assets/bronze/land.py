@@ -25,9 +25,10 @@ from lakehouse_assets.bronze import decode
 from lakehouse_assets.bronze.schema import spec
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.duckdb.session import connect
-from lakehouse_assets.engines.iceberg.commit import Conflict, commit, discard, marks, write_files
+from lakehouse_assets.engines.iceberg.commit import Conflict, commit, discard, marks, next_sequence, write_files
+from lakehouse_assets.engines.iceberg.scan import sequence_of
 from lakehouse_assets.engines.iceberg.tables import ensure, load
-from lakehouse_assets.engines.log.log import Batch, Bounds, LogError
+from lakehouse_assets.engines.log.log import MESSAGES, Batch, Bounds, LogError
 from lakehouse_assets.engines.platform import Platform
 
 OFFSETS = "lakehouse.offsets"
@@ -35,6 +36,8 @@ TOPIC_ID = "lakehouse.topic-id"
 CONSUMED, LANDED, DEAD = "lakehouse.consumed", "lakehouse.landed", "lakehouse.dead"
 PROPERTY = "lakehouse.landing"
 """The table property that repeats the marks, for the day when every snapshot that holds them has expired."""
+_AS_OF = "lakehouse.as-of"
+"""In the property: the number of the snapshot that it repeats."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,25 @@ class Landed:
 
 
 def landing_marks(table: IcebergTable) -> dict[str, str]:
-    """Of the newest ancestor that holds offsets; of the property only where those have expired."""
+    """Of the newest ancestor that holds offsets; of the property only where those have expired.
+
+    Raises LogError where the table was rolled back to before what the property says.
+    """
     known = marks(table)
-    return known if OFFSETS in known else dict(json.loads(table.properties.get(PROPERTY, "{}")))
+    if OFFSETS in known or PROPERTY not in table.properties:
+        return known
+    kept: dict[str, str] = json.loads(table.properties[PROPERTY])
+    if int(kept.pop(_AS_OF, 0)) > sequence_of(table):
+        raise LogError(
+            f"{'.'.join(table.name())} was rolled back to a snapshot that does not say which offsets it holds; roll it"
+            f" on to one whose summary has {OFFSETS}"
+        )
+    return kept
+
+
+def landing_property(table: IcebergTable, summary: Mapping[str, str]) -> dict[str, str]:
+    """The table property for a commit of `summary` over this handle."""
+    return {PROPERTY: json.dumps({**summary, _AS_OF: str(next_sequence(table))})}
 
 
 def state(table: IcebergTable) -> Landing:
@@ -83,24 +102,38 @@ def has_news(platform: Platform, table: Table) -> bool:
 
 
 def land(platform: Platform, table: Table, progress: Callable[[int], None] = lambda _: None) -> Landed:
-    """Everything between the landed offsets and the log's present end. Raises LogError; says progress in messages."""
+    """Everything between the landed offsets and the log's present end; says progress in messages.
+
+    Raises LogError, which names table, topic, partition and offset; what was committed before it stays landed.
+    """
+    try:
+        return _land(platform, table, progress)
+    except LogError as error:
+        raise LogError(f"{spec(table).identifier}: {error}") from error
+
+
+def _land(platform: Platform, table: Table, progress: Callable[[int], None]) -> Landed:
     catalog = platform.open_catalog()
     known = state(ensure(catalog, spec(table)))
     identity = platform.log.identity(table.topic)
-    bounds = platform.log.bounds(table.topic)
+    bounds = platform.log.bounds(table.topic) if identity is not None else {}
     starts = _starts(table.topic, identity, known, bounds)
-    ends = {partition: b.end for partition, b in bounds.items()}
+    ends = {partition: held.end for partition, held in bounds.items()}
     done = Landed()
-    if all(starts[partition] >= end for partition, end in ends.items()):
+    if known.offsets == ends:
         return done
-    conn = connect(platform.memory_limit)
+    # The start of a partition without a message must be known too: its first ones may have expired by the next run.
+    empty = Batch(MESSAGES.empty_table(), ends)
+    unread = platform.log.read(table.topic, starts, ends, platform.batch_messages) if starts != ends else [empty]
     landed = dict(known.offsets)
-    for batch in platform.log.read(table.topic, starts, ends, platform.batch_messages):
+    conn = connect(platform.memory_limit)
+    for batch in unread:
         _require_same(table.topic, platform.log.identity(table.topic), identity)
-        count = _land_batch(conn, catalog, table, identity, batch, landed)
+        reached = {**starts, **landed, **batch.next_offsets}
+        count = _land_batch(conn, catalog, table, identity, Batch(batch.messages, reached), landed)
         if count is None:
             return done
-        landed.update(batch.next_offsets)
+        landed = reached
         done = Landed(done.consumed + batch.messages.num_rows, done.dead + count, done.commits + 1)
         progress(batch.messages.num_rows)
     return done
@@ -110,23 +143,36 @@ def _require_same(topic: str, identity: str | None, landed: str | None) -> None:
     if identity != landed:
         raise LogError(
             f"topic {topic} is not the one that was landed (id {identity}, landed {landed}): it was deleted and"
-            " made again; land it under a new name, or roll bronze back and land it anew"
+            " made again; bring the old one back, or declare the new one as a table of its own"
         )
 
 
 def _starts(topic: str, identity: str | None, known: Landing, bounds: Mapping[int, Bounds]) -> dict[int, int]:
-    """Where each partition goes on. Raises LogError where going on would skip or repeat messages."""
+    """Where each partition goes on. Raises LogError where going on would skip or repeat messages.
+
+    The first landing begins where the log does; a partition that is added to a landed topic begins at offset 0.
+    """
     if known.topic_id is not None:
         _require_same(topic, identity, known.topic_id)
-    for partition, offset in known.offsets.items():
+    added = {partition: 0 if known.offsets else held.start for partition, held in bounds.items()}
+    starts = {**added, **known.offsets}
+    for partition, offset in starts.items():
         held = bounds.get(partition)
-        if held is None or not held.start <= offset <= max(held.end, held.start):
-            there = f"offsets {held.start} to {held.end}" if held else "no such partition"
+        if held is None or not held.start <= offset <= held.end:
             raise LogError(
-                f"topic {topic} partition {partition}: the next offset to land is {offset}, the log holds {there};"
-                " messages were removed before they were landed"
+                f"topic {topic} partition {partition}: the next offset to land is {offset}, {_there(offset, held)}"
             )
-    return {partition: known.offsets.get(partition, b.start) for partition, b in bounds.items()}
+    return starts
+
+
+def _there(offset: int, held: Bounds | None) -> str:
+    """What the log holds instead, what happened to it and what to do."""
+    if held is None:
+        return "the log holds no such partition; bring the partition back"
+    there = f"the log holds offsets {held.start} to {held.end}"
+    if offset < held.start:
+        return f"{there}: messages were removed before they were landed; bring them back"
+    return f"{there}: it lost messages that were landed; bring them back, or roll the table back to what the log holds"
 
 
 def _land_batch(
@@ -137,7 +183,10 @@ def _land_batch(
     batch: Batch,
     landed: Mapping[int, int],
 ) -> int | None:
-    """The batch's dead letters; None where another lander moved the offsets on from `landed` first."""
+    """The batch's dead letters; None where another lander moved the offsets on from `landed` first.
+
+    Here `batch.next_offsets` are those of every partition.
+    """
     handle = catalog.load_table(spec(table).identifier)
     if state(handle).offsets != landed:
         return None
@@ -160,10 +209,10 @@ def _commit(
 ) -> None:
     count = batch.messages.num_rows
     summary = {
-        OFFSETS: json.dumps({**known.offsets, **batch.next_offsets}),
+        OFFSETS: json.dumps(batch.next_offsets),
         TOPIC_ID: identity or "",
         CONSUMED: str(known.consumed + count),
         LANDED: str(known.landed + count - dead),
         DEAD: str(known.dead + dead),
     }
-    commit(handle, summary=summary, added=files, properties={PROPERTY: json.dumps(summary)})
+    commit(handle, summary=summary, added=files, properties=landing_property(handle, summary))

@@ -25,7 +25,16 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table as IcebergTable
 
 from lakehouse_assets.bronze.csv_rows import Record, content_hash, records
-from lakehouse_assets.bronze.land import CONSUMED, DEAD, LANDED, OFFSETS, PROPERTY, Landed, landing_marks, state
+from lakehouse_assets.bronze.land import (
+    CONSUMED,
+    DEAD,
+    LANDED,
+    OFFSETS,
+    Landed,
+    landing_marks,
+    landing_property,
+    state,
+)
 from lakehouse_assets.bronze.schema import COLUMNS, spec
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.iceberg.commit import Conflict, commit, discard, write_files
@@ -182,7 +191,7 @@ def _commit(
     """False where the newest landed file is no longer the one `before`."""
     while True:
         try:
-            commit(handle, summary=summary, added=files, properties={PROPERTY: json.dumps(summary)})
+            commit(handle, summary=summary, added=files, properties=landing_property(handle, summary))
             return True
         except Conflict:
             handle = catalog.load_table(".".join(handle.name()))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import signal
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -210,43 +207,3 @@ def test_a_landing_that_fails_before_its_commit_leaves_nothing_and_the_next_land
     assert rows(platform, EVENTS) == []
     assert land(platform, EVENTS) == Landed(4, 0, 1)
     assert places(platform, EVENTS) == [(0, n) for n in range(4)]
-
-
-_KILLED = """
-import os, signal, sys
-from pathlib import Path
-from pyiceberg.catalog.sql import SqlCatalog
-from lakehouse_assets.bronze import land
-from lakehouse_assets.contracts import registry
-from lakehouse_assets.engines.log.file_log import FileLog
-from lakehouse_assets.engines.platform import Platform
-
-home, where = Path(sys.argv[1]), sys.argv[2]
-catalog = SqlCatalog("lakehouse", uri=f"sqlite:///{home / 'catalog.db'}", warehouse=f"file://{home / 'warehouse'}")
-platform = Platform("embedded", home, FileLog(home / "events"), lambda: catalog, None, "embedded", 2)
-commit, done = land.commit, []
-
-def killed(*args, **kwargs):
-    done.append(1)
-    if len(done) == 2 and where == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    commit(*args, **kwargs)
-    if len(done) == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-land.commit = killed
-land.land(platform, registry.table("clickstream_user_events"))
-"""
-
-
-@pytest.mark.parametrize(("where", "landed"), [("before", 2), ("after", 4)])
-def test_a_killed_landing_leaves_whole_commits_and_the_next_goes_on(
-    platform: Platform, where: str, landed: int
-) -> None:
-    write_events(platform, [event(n) for n in range(7)])
-    process = subprocess.run([sys.executable, "-c", _KILLED, platform.home, where], capture_output=True, check=False)
-    assert process.returncode == -signal.SIGKILL, process.stderr.decode()
-    assert places(platform, EVENTS) == [(0, n) for n in range(landed)]
-    assert land(platform, EVENTS).consumed == 7 - landed
-    assert places(platform, EVENTS) == [(0, n) for n in range(7)]
-    assert counts(platform, EVENTS) == (7, 7, 0)

@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import (
-    CommitFailedException,
     NoSuchTableError,
-    TableAlreadyExistsError,
     ValidationError,
 )
 from pyiceberg.table import Table
@@ -110,8 +108,10 @@ def _create(catalog: Catalog, spec: TableSpec) -> Table:
                 with tx.update_sort_order() as order:
                     for column in spec.sort_by:
                         order.asc(column, IdentityTransform(), NullOrder.NULLS_FIRST)
-    except (TableAlreadyExistsError, CommitFailedException):
-        pass  # another run was faster
+    except Exception:
+        # Another run was faster, or the answer was lost.
+        if load(catalog, spec.identifier) is None:
+            raise
     return catalog.load_table(spec.identifier)
 
 

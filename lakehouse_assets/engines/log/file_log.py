@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 import orjson
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakehouse_assets.engines.duckdb.session import connect
-from lakehouse_assets.engines.log.log import MESSAGES, Batch, Bounds, LogError
+from lakehouse_assets.engines.log.log import MESSAGES, Batch, Bounds, LogError, is_full
 
 BLOCK_BYTES = 8 * 1024 * 1024
 _TAIL_BYTES = 64 * 1024
@@ -67,7 +68,7 @@ class FileLog:
         return {partition: _bounds_of(path) for partition, path in sorted(self._partitions(topic).items())}
 
     def read(self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int], limit: int) -> Iterator[Batch]:
-        """Partitions one after the other; a batch closes when it holds `limit` messages or the log ends."""
+        """Partitions one after the other; a batch closes when it `is_full` or the log ends."""
         conn = connect()
         waiting: list[pa.Table] = []
         reached: dict[int, int] = {}
@@ -82,7 +83,7 @@ class FileLog:
                     head, messages = messages.slice(0, room), messages.slice(room)
                     waiting.append(head)
                     reached[partition] = at[partition] = head.column("offset")[-1].as_py() + 1
-                    if head.num_rows == room:
+                    if is_full(waiting, limit):
                         yield Batch(pa.concat_tables(waiting), dict(reached))
                         waiting, reached = [], {}
             if at.get(partition, start) < end:
@@ -98,7 +99,7 @@ class FileLog:
 def _messages(conn: duckdb.DuckDBPyConnection, path: Path, start: int, end: int) -> Iterator[pa.Table]:
     """Tables of MESSAGES with offsets from `start` to before `end`."""
     previous = start - 1
-    with path.open("rb") as file:
+    with _opened(path) as file:
         file.seek(_position_of(path, start))
         rest = b""
         while block := file.read(BLOCK_BYTES):
@@ -114,6 +115,19 @@ def _messages(conn: duckdb.DuckDBPyConnection, path: Path, start: int, end: int)
                 yield messages.filter(pa.array(offsets < end))
                 return
             yield messages
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Raises LogError where the topic went since its bounds were read."""
+    try:
+        with path.open("rb") as file:
+            yield file
+    except FileNotFoundError:
+        raise LogError(
+            f"topic {path.parent.name} partition {path.stem}: {path} was removed while the topic was read;"
+            " bring it back and run again"
+        ) from None
 
 
 def _decode(conn: duckdb.DuckDBPyConnection, path: Path, reached: int, block: bytes) -> pa.Table:

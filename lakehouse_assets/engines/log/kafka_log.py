@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from lakehouse_assets.engines.log.kafka_messages import as_table
-from lakehouse_assets.engines.log.log import Batch, Bounds, LogError
+from lakehouse_assets.engines.log.log import Batch, Bounds, LogError, is_full
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, TopicPartition
 
-BATCH_BYTES = 128 * 1024 * 1024
 _CHUNK = 20_000
 _POLL_SECONDS = 0.2
 _NO_TOPIC_ID = "A" * 22  # the zero uuid, as Kafka writes it
@@ -76,7 +75,7 @@ class KafkaLog:
             return {p: self._bounds_of(consumer, topic, p) for p in self._partitions(consumer, topic)}
 
     def read(self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int], limit: int) -> Iterator[Batch]:
-        """All partitions at once; a batch closes at `limit` messages, at BATCH_BYTES or where every partition ends."""
+        """All partitions at once; a batch closes when it `is_full` or where every partition ends."""
         at = {partition: starts.get(partition, 0) for partition in sorted(ends)}
         at = {partition: start for partition, start in at.items() if start < ends[partition]}
         if not at:
@@ -92,7 +91,7 @@ class KafkaLog:
                 if ended := {p: at[p] for p in unread if at[p] == ends[p]}:
                     consumer.pause(_places(topic, ended))
                 waiting.append(as_table([m for m in messages if m.offset() < ends[m.partition()]]))
-                if _is_full(waiting, limit):
+                if is_full(waiting, limit):
                     yield Batch(pa.concat_tables(waiting), _moved(begun, at))
                     waiting, begun = [], dict(at)
             if waiting:
@@ -203,8 +202,3 @@ def _places(topic: str, at: Mapping[int, int]) -> list[TopicPartition]:
 
 def _moved(begun: Mapping[int, int], at: Mapping[int, int]) -> dict[int, int]:
     return {partition: offset for partition, offset in at.items() if offset != begun[partition]}
-
-
-def _is_full(waiting: Sequence[pa.Table], limit: int) -> bool:
-    rows, size = sum(w.num_rows for w in waiting), sum(int(w.nbytes) for w in waiting)
-    return rows >= limit or size >= BATCH_BYTES

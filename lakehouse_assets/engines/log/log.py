@@ -5,7 +5,7 @@ Where it stops: what a message means is `engines/debezium` and `bronze`'s; offse
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +22,9 @@ MESSAGES = pa.schema(
     ]
 )
 """One row per message, in the order of offsets within a partition."""
+
+
+BATCH_BYTES = 128 * 1024 * 1024
 
 
 class LogError(RuntimeError):
@@ -42,6 +45,11 @@ class Batch:
 
     messages: pa.Table
     next_offsets: Mapping[int, int]
+
+
+def is_full(waiting: Sequence[pa.Table], limit: int) -> bool:
+    """Whether a batch of these messages must close: at `limit` messages or at BATCH_BYTES."""
+    return sum(w.num_rows for w in waiting) >= limit or sum(int(w.nbytes) for w in waiting) >= BATCH_BYTES
 
 
 class EventLog(Protocol):

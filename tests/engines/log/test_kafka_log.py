@@ -1,24 +1,20 @@
-"""Kafka as an event log, against librdkafka's own broker in this process.
-
-That broker has no controller, so it tells no topic ids, and it writes no transaction markers: both need a real one.
-"""
+"""Kafka as an event log, against librdkafka's own broker in this process."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
 from pyiceberg.catalog.sql import SqlCatalog
 
 from lakehouse_assets.bronze.land import land
 from lakehouse_assets.bronze.schema import spec
 from lakehouse_assets.contracts import registry
-from lakehouse_assets.engines.log import kafka_log
+from lakehouse_assets.engines.log import kafka_log, log
 from lakehouse_assets.engines.log.kafka_log import KafkaLog
 from lakehouse_assets.engines.log.log import MESSAGES, Batch, Bounds, LogError
 from lakehouse_assets.engines.platform import Platform
@@ -26,38 +22,12 @@ from lakehouse_assets.sources.messages import Message
 from lakehouse_assets.sources.writer import append
 
 from ...scenario import events
+from .broker import Broker, NamedLog
 
 TOPIC = "lab.t"
 EVENTS = registry.table("clickstream_user_events")
 STAMP = 1_767_571_200_000
 NOBODY = {"bootstrap.servers": "127.0.0.1:1"}
-
-
-class Broker:
-    """Lives as long as its owner; a topic gets four partitions with its first message."""
-
-    def __init__(self) -> None:
-        self.owner: Producer | None = Producer({"test.mock.num.brokers": 1, "log_level": 0})
-        brokers = self.owner.list_topics(timeout=5).brokers.values()
-        self.settings = {"bootstrap.servers": ",".join(f"{b.host}:{b.port}" for b in brokers)}
-
-    def send(self, *messages: Message) -> None:
-        producer = Producer(self.settings)
-        for m in messages:
-            headers = list(m.headers) or None
-            producer.produce(m.topic, m.value, m.key, m.partition, timestamp=m.timestamp_ms, headers=headers)
-        assert producer.flush(10) == 0
-
-    def stop(self) -> None:
-        self.owner = None
-
-
-@dataclass(frozen=True)
-class NamedLog(KafkaLog):
-    """What the broker of these tests cannot tell: one id for the one life of its topics."""
-
-    def identity(self, topic: str) -> str | None:
-        return "the only one" if self.bounds(topic) else None
 
 
 @pytest.fixture
@@ -71,7 +41,7 @@ def _message(n: int, partition: int = 0, **changes: Any) -> Message:
 
 def _sent(broker: Broker, counts: Mapping[int, int]) -> list[tuple[int, int, bytes]]:
     """`counts` messages per partition; the rows that a reader must get."""
-    broker.send(*(_message(n, p) for p, count in counts.items() for n in range(count)))
+    broker.send(_message(n, p) for p, count in counts.items() for n in range(count))
     return [(p, n, b"v%d" % n) for p, count in counts.items() for n in range(count)]
 
 
@@ -128,9 +98,9 @@ def test_a_reader_that_stops_after_a_batch_resumes_without_loss_or_repetition(br
 
 
 def test_a_batch_closes_when_its_bytes_are_enough(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kafka_log, "BATCH_BYTES", 100_000)
+    monkeypatch.setattr(log, "BATCH_BYTES", 100_000)
     monkeypatch.setattr(kafka_log, "_CHUNK", 2)
-    broker.send(*(_message(n, value=b"x" * 60_000) for n in range(10)))
+    broker.send(_message(n, value=b"x" * 60_000) for n in range(10))
     batches = _whole(KafkaLog(broker.settings), 10_000)
     assert max(batch.messages.num_rows for batch in batches) <= 3
     assert [n for _, n, _ in _rows(batches)] == list(range(10))
@@ -139,10 +109,12 @@ def test_a_batch_closes_when_its_bytes_are_enough(broker: Broker, monkeypatch: p
 def test_tombstones_bytes_keys_headers_and_times_arrive_as_they_were_sent(broker: Broker) -> None:
     headers: Any = (("trace", b"\xc3\xa9"), ("trace", b"2"), ("binary", b"a\xff"), ("none", None))
     broker.send(
-        _message(0, value=None),
-        _message(1, key=None, value=b""),
-        _message(2, key=b"\x00\xff", value=b"\x80\x00"),
-        _message(3, headers=headers),
+        [
+            _message(0, value=None),
+            _message(1, key=None, value=b""),
+            _message(2, key=b"\x00\xff", value=b"\x80\x00"),
+            _message(3, headers=headers),
+        ]
     )
     [batch] = _whole(KafkaLog(broker.settings))
     tombstone, empty, raw, headed = batch.messages.to_pylist()
@@ -223,7 +195,7 @@ def test_landing_from_kafka_gives_the_same_rows_as_from_files(
 ) -> None:
     for half in (events(seed=5, count=150).messages, events(seed=6, count=250).messages):
         append(platform.home / "events", half)
-        broker.send(*half)
+        broker.send(half)
         for lakehouse in (platform, through_kafka):
             assert land(lakehouse, EVENTS).consumed == len(half)
             assert land(lakehouse, EVENTS).consumed == 0
