@@ -14,12 +14,23 @@ from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
-from pyiceberg.expressions import AlwaysFalse, And, BooleanExpression, EqualTo, GreaterThanOrEqual, LessThan, Or
+from pyiceberg.expressions import (
+    AlwaysFalse,
+    AlwaysTrue,
+    And,
+    BooleanExpression,
+    EqualTo,
+    GreaterThanOrEqual,
+    LessThan,
+    NotIn,
+    Or,
+)
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table as IcebergTable
 
 from lakehouse_assets.engines.duckdb.session import connect, register_files, select
 from lakehouse_assets.engines.iceberg.commit import marks
+from lakehouse_assets.engines.iceberg.progress import moved
 from lakehouse_assets.engines.iceberg.scan import appends_since, data_files, rows_of
 
 SNAPSHOT = "lakehouse.bronze-snapshot"
@@ -55,9 +66,14 @@ def watermark(silver: IcebergTable) -> Watermark:
 
 
 def is_consumed(bronze: IcebergTable, mark: Watermark) -> bool:
-    """Whether nothing lies beyond the watermark."""
+    """Whether no row lies beyond the watermark. A compaction adds none, and is not looked at."""
     snapshot = bronze.current_snapshot()
-    return snapshot is None or snapshot.snapshot_id == mark.snapshot_id
+    if snapshot is None or snapshot.snapshot_id == mark.snapshot_id:
+        return True
+    consumed = bronze.snapshot_by_id(mark.snapshot_id) if mark.snapshot_id is not None else None
+    if consumed is None:
+        return not data_files(bronze, _beyond(mark))
+    return not moved(bronze, consumed.sequence_number or 0)
 
 
 def slices(bronze: IcebergTable, mark: Watermark, rows: int = SLICE_ROWS) -> Iterator[Slice]:
@@ -109,10 +125,24 @@ def places(values: Mapping[str, int] | Mapping[str, str], kind: pa.DataType) -> 
     return pa.table({"place": pa.array(list(values), pa.string()), "value": pa.array(list(values.values()), kind)})
 
 
+def _beyond(mark: Watermark) -> BooleanExpression:
+    """What tells the files that may hold rows beyond the watermark; a topic or partition that it lacks begins anew."""
+    known = [(*place.rpartition("/")[::2], offset) for place, offset in mark.offsets.items()]
+    if not known:
+        return AlwaysTrue()
+    near: BooleanExpression = Or(
+        NotIn("topic", {t for t, _, _ in known}), NotIn("partition", {int(p) for _, p, _ in known})
+    )
+    for topic, partition, offset in known:
+        place = And(EqualTo("topic", topic), EqualTo("partition", int(partition)))
+        near = Or(near, And(place, GreaterThanOrEqual("offset", offset)))
+    return near
+
+
 def _windows(bronze: IcebergTable, mark: Watermark, snapshot_id: int, rows: int) -> Iterator[Slice]:
     """By offset, where the snapshots since the watermark have expired: the backlog may be the whole table."""
     with connect() as conn:
-        register(conn, bronze, Slice(data_files(bronze), snapshot_id, {}), mark)
+        register(conn, bronze, Slice(data_files(bronze, _beyond(mark)), snapshot_id, {}), mark)
         spans = {
             place: (first, end)
             for place, first, end in conn.execute("""

@@ -31,6 +31,7 @@ from lakehouse_assets.engines.iceberg.commit import (
     marks,
     next_sequence,
 )
+from lakehouse_assets.engines.iceberg.progress import moved
 from lakehouse_assets.engines.iceberg.scan import data_files, sequence_of
 from lakehouse_assets.engines.iceberg.tables import ensure, load
 from lakehouse_assets.engines.platform import Platform
@@ -60,7 +61,7 @@ def is_folded(platform: Platform, table: Table) -> bool:
     """Whether the current table has folded all that its changes hold."""
     catalog = platform.open_catalog()
     current, changes = load(catalog, schema.current_name(table)), load(catalog, schema.changes_name(table))
-    return current is not None and changes is not None and through(current, changes) == sequence_of(changes)
+    return current is not None and changes is not None and not moved(changes, through(current, changes))
 
 
 def through(current: IcebergTable, changes: IcebergTable) -> int:
@@ -77,7 +78,7 @@ def _drain(platform: Platform, table: Table, done: list[int]) -> None:
     catalog = platform.open_catalog()
     current = ensure(catalog, schema.current(table))
     changes = load(catalog, schema.changes_name(table))
-    if changes is None or through(current, changes) == sequence_of(changes):
+    if changes is None or not moved(changes, through(current, changes)):
         return
     conn = connect(platform.memory_limit)
     for upper in _uppers(conn, changes, through(current, changes)):

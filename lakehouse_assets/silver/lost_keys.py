@@ -15,6 +15,7 @@ from pyiceberg.table import Table as IcebergTable
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.duckdb.session import quoted, select
 from lakehouse_assets.engines.iceberg.commit import LOST, REBUILT_DAYS, own_marks
+from lakehouse_assets.engines.iceberg.progress import rebuilt_days
 from lakehouse_assets.engines.iceberg.scan import data_files, snapshots_since
 
 
@@ -23,8 +24,9 @@ def lost_keys(
 ) -> pa.Table:
     """Keys of the days that lost rows after the commit numbered `mark`; every key where that is no longer known."""
     keys = ", ".join(quoted(k) for k in table.key)
-    newer = snapshots_since(changes, mark)
     sources = []
+    rebuilt = rebuilt_days(changes, mark)
+    newer = None if rebuilt is None else snapshots_since(changes, mark) if rebuilt else []
     for snapshot in newer or ():
         said = own_marks(snapshot)
         if int(said.get(LOST, 0)):

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from clickhouse_connect.driver.client import Client
 from pyiceberg.table import Table
-from pyiceberg.table.snapshots import Operation
 
-from lakehouse_assets.engines.iceberg.commit import DAYS
-from lakehouse_assets.engines.iceberg.scan import ancestors, sequence_of
+from lakehouse_assets.engines.iceberg.progress import last_change, touched_days
 
 
 @dataclass(frozen=True)
 class Version:
-    """`table` is the mart's Iceberg uuid, so that one made again begins anew; `definition` is the DDL's hash."""
+    """`table` is the mart's Iceberg uuid, so that one made again begins anew; `definition` is the DDL's hash.
+
+    `sequence` numbers the last commit that changed rows: a compacted mart is the same version under another snapshot.
+    """
 
     table: str
-    snapshot_id: int | None
+    snapshot_id: int | None = field(compare=False)
     sequence: int
     definition: str
 
@@ -36,7 +37,7 @@ def version_of(table: Table, ddl: str) -> Version:
     return Version(
         table=str(table.metadata.table_uuid),
         snapshot_id=snapshot.snapshot_id if snapshot else None,
-        sequence=sequence_of(table),
+        sequence=last_change(table),
         definition=hashlib.sha256(ddl.encode()).hexdigest()[:16],
     )
 
@@ -59,14 +60,5 @@ def months_since(table: Table, held: Version | None, present: Version) -> set[in
     """The months (e.g. 202601) of the days that commits since `held` touched; None where that is not known."""
     if held is None or (held.table, held.definition) != (present.table, present.definition):
         return None
-    days: set[str] = set()
-    for snapshot in ancestors(table):
-        if snapshot.snapshot_id == held.snapshot_id:
-            return {int(day[:7].replace("-", "")) for day in days}
-        if snapshot.summary is not None and snapshot.summary.operation == Operation.REPLACE:
-            continue  # a compaction moves rows between files
-        named = snapshot.summary.additional_properties.get(DAYS) if snapshot.summary is not None else None
-        if named is None:
-            return None
-        days.update(json.loads(named))
-    return None
+    days = touched_days(table, held.sequence)
+    return None if days is None else {int(day[:7].replace("-", "")) for day in days}

@@ -13,14 +13,15 @@ from datetime import date
 
 import duckdb
 from pyiceberg.table import Table
-from pyiceberg.table.snapshots import Operation, Snapshot
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import DateType
 
 from lakehouse_assets.engines.dbt.project import Model
 from lakehouse_assets.engines.duckdb.session import quoted, select
-from lakehouse_assets.engines.iceberg.commit import REBUILT_DAYS, marks, touched_days
-from lakehouse_assets.engines.iceberg.scan import data_files, snapshots_since
+from lakehouse_assets.engines.iceberg import progress
+from lakehouse_assets.engines.iceberg.commit import marks
+from lakehouse_assets.engines.iceberg.progress import touched_days
+from lakehouse_assets.engines.iceberg.scan import data_files
 
 THROUGH = "lakehouse.through"
 PENDING = "lakehouse.pending-days"
@@ -38,19 +39,18 @@ def is_of_other_code(table: Table | None, model: Model) -> bool:
     return table is not None and marks(table).get(CODE, model.code) != model.code
 
 
-def moved(table: Table, mark: int) -> bool:
-    """Whether rows came or went after the mark. A commit that moved only marks, or compacted, does not count."""
-    newer = snapshots_since(table, mark)
-    return newer is None or any(_changed_rows(s) for s in newer)
+def rebuilt_days(own: Table | None, parents: Mapping[str, Table]) -> set[date] | None:
+    """The days that a parent built anew since the model read it: what came of them before is void.
 
-
-def rebuilt_days(own: Table | None, parents: Mapping[str, Table]) -> set[date]:
-    """The days that a parent built anew since the model read it: what came of them before is void."""
+    None where that may be any day: a parent was rolled back, or rebuilt so long ago that its snapshots have expired.
+    """
     consumed = json.loads(marks(own).get(THROUGH, "{}")) if own is not None else {}
     days: set[date] = set()
     for identifier, parent in parents.items():
-        for snapshot in (snapshots_since(parent, consumed[identifier]) or []) if identifier in consumed else []:
-            days.update(map(date.fromisoformat, json.loads(_property(snapshot, REBUILT_DAYS, "[]"))))
+        found = progress.rebuilt_days(parent, consumed[identifier]) if identifier in consumed else set()
+        if found is None:
+            return None
+        days.update(map(date.fromisoformat, found))
     return days
 
 
@@ -96,13 +96,3 @@ def day_column(table: Table) -> str:
 def iso(days: Iterable[date]) -> str:
     """Days as marks hold them."""
     return json.dumps(sorted(day.isoformat() for day in days))
-
-
-def _changed_rows(snapshot: Snapshot) -> bool:
-    if snapshot.summary is not None and snapshot.summary.operation == Operation.REPLACE:
-        return False
-    return any(int(_property(snapshot, key, "0")) for key in ("added-data-files", "deleted-data-files"))
-
-
-def _property(snapshot: Snapshot, key: str, default: str) -> str:
-    return snapshot.summary.additional_properties.get(key, default) if snapshot.summary is not None else default

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import duckdb
 
 from lakehouse_assets.engines.dbt.invocation import Invocation
-from lakehouse_assets.engines.dbt.marks import moved, stale_days, through
+from lakehouse_assets.engines.dbt.marks import stale_days, through
 from lakehouse_assets.engines.dbt.project import Model, Project, Test
+from lakehouse_assets.engines.iceberg.progress import moved
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,8 @@ def store(conn: duckdb.DuckDBPyConnection, invocation: Invocation, model: Model,
     }
     if model.day_column is not None:
         summary[DAYS] = marks.iso({max(day, invocation.first_day) for day in change.days})
-        if rebuilt:
-            summary[REBUILT_DAYS] = marks.iso(rebuilt)
+        if rebuilt != set():
+            summary[REBUILT_DAYS] = marks.iso(change.days if rebuilt is None else rebuilt)
     if model.strategy == "days":
         summary[marks.PENDING] = marks.iso(_left(conn, invocation, model, before))
     commit(table, summary=summary, added=change.added, removed=change.removed)

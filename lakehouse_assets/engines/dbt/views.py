@@ -21,7 +21,7 @@ from lakehouse_assets.engines.dbt.marks import day_column, is_of_other_code, reb
 from lakehouse_assets.engines.dbt.project import Model
 from lakehouse_assets.engines.dbt.truncates import POSITION, Reach, reach, truncate_files
 from lakehouse_assets.engines.duckdb.session import literal, quoted, register_files, select
-from lakehouse_assets.engines.iceberg.commit import touched_days
+from lakehouse_assets.engines.iceberg.progress import touched_days
 from lakehouse_assets.engines.iceberg.scan import changed_since, data_files, sequence_of
 
 CHANGES = "_changes"
@@ -93,15 +93,21 @@ def _make_narrowed(conn: duckdb.DuckDBPyConnection, invocation: Invocation, mode
 def slice_mark(invocation: Invocation, model: Model, parent: str) -> int:
     """Where the model's slice of a parent begins; 0 where it must be read from the beginning."""
     mark = through(invocation.table(model.identifier), model).get(parent, 0)
-    return 0 if begins_anew(invocation, model) else mark
+    return 0 if begins_anew(invocation, model) or _rebuilt(invocation, model) is None else mark
 
 
 def begins_anew(invocation: Invocation, model: Model) -> bool:
-    """Whether a model without days is built whole: its SQL changed, or rows of a parent were taken back."""
-    if model.strategy != "replace" or model.day_column is not None:
+    """Whether a model that replaces rows is built whole.
+
+    One without days is where its SQL changed or rows of a parent were taken back; one with days only where those may
+    be of any day.
+    """
+    if model.strategy != "replace":
         return False
-    own = invocation.table(model.identifier)
-    return is_of_other_code(own, model) or bool(rebuilt_days(own, invocation.parents_of(model)))
+    rebuilt = _rebuilt(invocation, model)
+    if rebuilt is None or model.day_column is not None:
+        return rebuilt is None
+    return is_of_other_code(invocation.table(model.identifier), model) or bool(rebuilt)
 
 
 def reach_of(conn: duckdb.DuckDBPyConnection, invocation: Invocation, model: Model, parent: str) -> Reach | None:
@@ -109,8 +115,7 @@ def reach_of(conn: duckdb.DuckDBPyConnection, invocation: Invocation, model: Mod
     table = invocation.table(parent)
     if table is None or not parent.endswith(CHANGES) or model.strategy != "replace" or model.day_column is None:
         return None
-    rebuilt = rebuilt_days(invocation.table(model.identifier), invocation.parents_of(model))
-    return reach(conn, table, slice_mark(invocation, model, parent), bool(rebuilt))
+    return reach(conn, table, slice_mark(invocation, model, parent), _rebuilt(invocation, model) != set())
 
 
 def is_rebuilt(invocation: Invocation, model: Model) -> str:
@@ -118,12 +123,18 @@ def is_rebuilt(invocation: Invocation, model: Model) -> str:
 
     The first day stands for all days before it.
     """
-    days = rebuilt_days(invocation.table(model.identifier), invocation.parents_of(model))
+    days = _rebuilt(invocation, model)
+    if days is None:
+        return "true"
     if not days or model.day_column is None:
         return "false"
     listed = ", ".join(f"date '{day.isoformat()}'" for day in sorted(days))
     first = invocation.first_day.isoformat()
     return f"greatest(cast({quoted(model.day_column)} as date), date '{first}') in ({listed})"
+
+
+def _rebuilt(invocation: Invocation, model: Model) -> set[date] | None:
+    return rebuilt_days(invocation.table(model.identifier), invocation.parents_of(model))
 
 
 def _make_slice(conn: duckdb.DuckDBPyConnection, model: Model, parent: str, table: Table, mark: int) -> None:

@@ -7,10 +7,9 @@ Where it stops: it never retries. A caller whose commit met a conflict must read
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 from pyiceberg.exceptions import CommitFailedException, ValidationException
@@ -18,8 +17,10 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table, Transaction
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Snapshot
+from pyiceberg.table.update.snapshot import _SnapshotProducer
 
-from lakehouse_assets.engines.iceberg.scan import ancestors, is_compaction, snapshots_since
+from lakehouse_assets.engines.iceberg.replacement import Replacement
+from lakehouse_assets.engines.iceberg.scan import ancestors, sequence_of
 
 PREFIX = "lakehouse."
 COMMIT_ID = "lakehouse.commit-id"
@@ -27,8 +28,16 @@ DAYS = "lakehouse.days"
 REBUILT_DAYS = "lakehouse.rebuilt-days"
 LOST = "lakehouse.lost-rows"
 """How many rows of rebuilt days came back neither as they were nor changed."""
-PER_COMMIT = frozenset({COMMIT_ID, DAYS, REBUILT_DAYS, LOST})
+RETIRED = "lakehouse.retired-rows"
+"""How many rows retention dropped: they leave the table, and nothing that was made of them changes."""
+ROLLED_BACK_TO = "lakehouse.rolled-back-to"
+"""The number of the snapshot that a rollback made the present one."""
+PER_COMMIT = frozenset({COMMIT_ID, DAYS, REBUILT_DAYS, LOST, RETIRED, ROLLED_BACK_TO})
 LOAD_SEQUENCE = "lakehouse.load-sequence"
+CHANGED = "lakehouse.changed-sequence"
+"""The number of the last commit that changed what readers take from the table; expiry cannot lose it."""
+REBUILT = "lakehouse.rebuilt-sequence"
+"""The number of the last commit that took rows back, by a rebuild or a rollback."""
 
 
 class Conflict(RuntimeError):
@@ -78,21 +87,22 @@ def commit(
     added: Sequence[DataFile] = (),
     removed: Sequence[DataFile] = (),
     properties: Mapping[str, str] | None = None,
+    same_rows: bool = False,
 ) -> Snapshot:
     """Makes one snapshot over the handle's own view of the table; an empty append when no file changes.
 
+    `same_rows` says that the added files hold the rows of the removed ones: a compaction, which is no news to anyone.
     Raises Conflict when another writer committed since the handle was loaded. An answer that was lost is looked up by
     the commit's id before it is believed lost.
     """
     commit_id = uuid.uuid4().hex
-    carried = {k: v for k, v in marks(table).items() if k not in PER_COMMIT}
-    keys = {**carried, **summary, COMMIT_ID: commit_id}
+    silent = same_rows or RETIRED in summary or not (added or removed)
+    keys = {**carried(table, silent=silent, rebuilds=REBUILT_DAYS in summary), **summary, COMMIT_ID: commit_id}
     # Retries would rebase this commit over another lander's rows: two would write the same offsets.
     table.metadata.properties["commit.retry.num-retries"] = "0"
     transaction = _Transaction(table)
     try:
-        update = transaction.update_snapshot(snapshot_properties=keys)
-        with update.overwrite() if removed else update.merge_append() as producer:
+        with _producer(transaction, table, keys, same_rows, bool(removed)) as producer:
             for file in removed:
                 producer.delete_data_file(file)
             for file in added:
@@ -110,26 +120,21 @@ def commit(
     return cast(Snapshot, table.current_snapshot())
 
 
+def carried(table: Table, *, silent: bool, rebuilds: bool) -> dict[str, str]:
+    """The marks that the next commit carries on; `silent` where readers need not look at it."""
+    known = marks(table)
+    snapshot = table.current_snapshot()
+    told = own_marks(snapshot) if snapshot is not None else {}
+    # What another engine committed said nothing of itself: it counts as a change of anything.
+    here = str(sequence_of(table))
+    changed = told.get(CHANGED, here) if silent else str(next_sequence(table))
+    rebuilt = str(next_sequence(table)) if rebuilds else told.get(REBUILT, here)
+    return {**{k: v for k, v in known.items() if k not in PER_COMMIT}, CHANGED: changed, REBUILT: rebuilt}
+
+
 def next_sequence(table: Table) -> int:
     """The number that a commit over this handle will have: `load_sequence` of the rows that it writes."""
     return table.last_sequence_number + 1
-
-
-def touched_days(table: Table, sequence: int) -> set[str] | None:
-    """ISO days that commits numbered above `sequence` touched (mark `lakehouse.days`).
-
-    None where that is not known: ancestors expired, or one of them did not say.
-    """
-    newer = snapshots_since(table, sequence)
-    if newer is None:
-        return None
-    days: set[str] = set()
-    for snapshot in newer:
-        said = _summary(snapshot).get(DAYS)
-        if said is None and _changes_rows(snapshot):
-            return None
-        days.update(json.loads(said or "[]"))
-    return days
 
 
 def discard(table: Table, files: Sequence[DataFile]) -> None:
@@ -138,15 +143,17 @@ def discard(table: Table, files: Sequence[DataFile]) -> None:
         table.io.delete(file.file_path)
 
 
+def _producer(
+    transaction: Transaction, table: Table, summary: Mapping[str, str], same_rows: bool, removes: bool
+) -> _SnapshotProducer[Any]:
+    if same_rows:
+        return Replacement(transaction, table.io, summary)
+    update = transaction.update_snapshot(snapshot_properties=dict(summary))
+    return update.overwrite() if removes else update.merge_append()
+
+
 def _find(table: Table, commit_id: str) -> Snapshot | None:
     return next((s for s in ancestors(table) if _summary(s).get(COMMIT_ID) == commit_id), None)
-
-
-def _changes_rows(snapshot: Snapshot) -> bool:
-    """Compaction and a commit of marks alone do not."""
-    return not is_compaction(snapshot) and not _summary(snapshot).keys().isdisjoint(
-        {"added-data-files", "deleted-data-files"}
-    )
 
 
 def _summary(snapshot: Snapshot) -> Mapping[str, str]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
-from pyiceberg.manifest import DataFile, ManifestEntryStatus
-from pyiceberg.table import Table
+from pyiceberg.manifest import DataFile, ManifestEntryStatus, ManifestFile
+from pyiceberg.table import FileScanTask, Table
 from pyiceberg.table.snapshots import Operation, Snapshot, ancestors_of
 
 
@@ -22,15 +22,29 @@ def data_files(
     table: Table, row_filter: str | BooleanExpression | None = None, snapshot_id: int | None = None
 ) -> list[DataFile]:
     """The files that may hold rows of the filter, by partition and column statistics. Raises UnreadableDeletes."""
+    files = []
+    for task in tasks(table, row_filter, snapshot_id):
+        if task.delete_files:
+            name = ".".join(table.name())
+            raise UnreadableDeletes(f"{name} holds delete files; `lakehouse maintain compact --table {name}` first")
+        files.append(task.file)
+    return files
+
+
+def tasks(
+    table: Table, row_filter: str | BooleanExpression | None = None, snapshot_id: int | None = None
+) -> list[FileScanTask]:
+    """The same files, each with the delete files that apply to it."""
     if table.current_snapshot() is None:
         return []
     scan = table.scan(row_filter=row_filter if row_filter is not None else AlwaysTrue(), snapshot_id=snapshot_id)
-    files = []
-    for task in scan.plan_files():
-        if task.delete_files:
-            raise UnreadableDeletes(f"{'.'.join(table.name())} holds delete files; compact it first")
-        files.append(task.file)
-    return files
+    return list(scan.plan_files())
+
+
+def manifests(table: Table) -> list[ManifestFile]:
+    """Those of the present snapshot."""
+    snapshot = table.current_snapshot()
+    return snapshot.manifests(table.io) if snapshot is not None else []
 
 
 def ancestors(table: Table) -> Iterator[Snapshot]:
@@ -48,7 +62,9 @@ def appends_since(table: Table, snapshot_id: int | None) -> list[tuple[int, list
         if snapshot.snapshot_id == snapshot_id:
             return found[::-1]
         is_append = snapshot.summary is not None and snapshot.summary.operation == Operation.APPEND
-        found.append((snapshot.snapshot_id, list(_files_of(table, snapshot)) if is_append else []))
+        found.append(
+            (snapshot.snapshot_id, list(_files_of(table, snapshot, ManifestEntryStatus.ADDED)) if is_append else [])
+        )
     return found[::-1] if snapshot_id is None and snapshots_since(table, 0) is not None else None
 
 
@@ -59,26 +75,34 @@ def sequence_of(table: Table) -> int:
 
 
 def snapshots_since(table: Table, sequence: int) -> list[Snapshot] | None:
-    """The ancestors numbered above `sequence`, newest first; None where some of them have expired."""
+    """The ancestors numbered above `sequence`, newest first.
+
+    None where some of them have expired, or where the snapshot of that number was rolled back.
+    """
     newer: list[Snapshot] = []
     for snapshot in ancestors(table):
-        if (snapshot.sequence_number or 0) <= sequence:
-            return newer
+        number = snapshot.sequence_number or 0
+        if number <= sequence:
+            return newer if number == sequence else None
         newer.append(snapshot)
     # A missing parent tells nothing: expiry takes the parent's id away from the snapshot that it leaves oldest.
-    complete = not newer or newer[-1].sequence_number == sequence + 1
+    complete = sequence == 0 if not newer else newer[-1].sequence_number == sequence + 1
     return newer if complete else None
 
 
 def changed_since(table: Table, sequence: int) -> list[DataFile] | None:
-    """The files of the present snapshot that commits numbered above `sequence` wrote, compaction left out.
+    """The files of the present snapshot that hold what commits numbered above `sequence` wrote.
 
-    A rewritten file comes whole: the old rows in it are there too. None where the ancestry has expired.
+    A rewritten file comes whole: the old rows in it are there too. A compacted file counts where one of the files that
+    went into it does. None where the ancestry has expired or `sequence` was rolled back.
     """
     newer = snapshots_since(table, sequence)
     if newer is None:
         return None
-    wrote = {f.file_path for s in newer if not is_compaction(s) for f in _files_of(table, s)}
+    wrote: set[str] = set()
+    for snapshot in reversed(newer):
+        if not is_compaction(snapshot) or wrote & _paths(table, snapshot, ManifestEntryStatus.DELETED):
+            wrote |= _paths(table, snapshot, ManifestEntryStatus.ADDED)
     return [f for f in data_files(table) if f.file_path in wrote] if wrote else []
 
 
@@ -87,13 +111,18 @@ def is_compaction(snapshot: Snapshot) -> bool:
     return snapshot.summary is not None and snapshot.summary.operation == Operation.REPLACE
 
 
-def _files_of(table: Table, snapshot: Snapshot) -> Iterator[DataFile]:
+def _files_of(table: Table, snapshot: Snapshot, status: ManifestEntryStatus) -> Iterator[DataFile]:
+    """The data files that the snapshot itself added, or removed. Only its own manifests are read."""
     for manifest in snapshot.manifests(table.io):
         if manifest.added_snapshot_id != snapshot.snapshot_id:
             continue
-        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True):
-            if entry.status == ManifestEntryStatus.ADDED and entry.snapshot_id == snapshot.snapshot_id:
+        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=False):
+            if entry.status == status and entry.snapshot_id == snapshot.snapshot_id:
                 yield entry.data_file
+
+
+def _paths(table: Table, snapshot: Snapshot, status: ManifestEntryStatus) -> set[str]:
+    return {f.file_path for f in _files_of(table, snapshot, status)}
 
 
 def rows_of(files: Iterable[DataFile]) -> int:

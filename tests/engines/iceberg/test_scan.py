@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 import pyarrow as pa
-import pytest
 from pyiceberg.expressions import EqualTo
-from pyiceberg.table.snapshots import Operation
 
-from lakehouse_assets.engines.iceberg import scan
 from lakehouse_assets.engines.iceberg.commit import commit, write_files
 from lakehouse_assets.engines.iceberg.scan import (
     ancestors,
@@ -36,6 +32,13 @@ def _replace_all(accounts: Accounts, *ids: int) -> int:
     table = accounts.table()
     rows = pa.Table.from_pylist([{"id": n} for n in ids], schema=SCHEMA)
     return commit(table, summary={}, added=write_files(table, rows), removed=data_files(table)).snapshot_id
+
+
+def _compact(accounts: Accounts) -> None:
+    table = accounts.table()
+    commit(
+        table, summary={}, added=write_files(table, table.scan().to_arrow()), removed=data_files(table), same_rows=True
+    )
 
 
 def _expire(accounts: Accounts, *snapshots: int) -> None:
@@ -127,21 +130,33 @@ def test_changes_are_the_files_written_since_that_are_still_there(accounts: Acco
     assert {f.file_path for f in found} == {f.file_path for f in data_files(accounts.table())}
 
 
-def test_compaction_is_no_change(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compaction_is_no_change(accounts: Accounts) -> None:
     accounts.add([{"id": 1}])
     accounts.add([{"id": 2}])
     since = sequence_of(accounts.table())
-    compacted = _replace_all(accounts, 1, 2)
+    _compact(accounts)
     accounts.add([{"id": 3}])
-
-    def is_compaction(snapshot: Any) -> bool:
-        return bool(snapshot.snapshot_id == compacted)
-
-    assert Operation.REPLACE.value == "replace"
-    monkeypatch.setattr(scan, "is_compaction", is_compaction)
     found = changed_since(accounts.table(), since)
     assert found is not None
     assert [f.record_count for f in found] == [1]
+
+
+def test_what_was_written_before_a_compaction_is_found_in_the_compacted_files(accounts: Accounts) -> None:
+    """Also where it was compacted more than once, together with rows from before and after."""
+    accounts.add([{"id": 1}])
+    since = sequence_of(accounts.table())
+    accounts.add([{"id": 2}])
+    _compact(accounts)
+    accounts.add([{"id": 3}])
+    _compact(accounts)
+    between = sequence_of(accounts.table())
+    accounts.add([{"id": 4}])
+    table = accounts.table()
+    found = changed_since(table, since)
+    assert found is not None
+    assert sorted(f.record_count for f in found) == [1, 3]
+    assert {f.file_path for f in found} == {f.file_path for f in data_files(table)}
+    assert [f.record_count for f in changed_since(table, between) or []] == [1]
 
 
 def test_numbers_grow_also_over_a_rollback(accounts: Accounts) -> None:
@@ -154,3 +169,4 @@ def test_numbers_grow_also_over_a_rollback(accounts: Accounts) -> None:
     found = snapshots_since(accounts.table(), first.sequence_number or 0)
     assert [s.snapshot_id for s in found or []] == [third.snapshot_id]
     assert _appended(accounts, second.snapshot_id) is None
+    assert snapshots_since(accounts.table(), second.sequence_number or 0) is None

@@ -1,0 +1,43 @@
+"""Readers of the vault that fell behind: compacted parents, expired and rolled back ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lakehouse_assets.operations.compaction import Sizes, compact
+from tests.vault.conftest import Lake
+from tests.vault.test_bank_vault import HISTORY, user
+
+
+def _compact(lake: Lake, *identifiers: str) -> None:
+    done = [d for i in identifiers for d in compact(lake.platform, i, Sizes(least_files=2))]
+    assert {d.table for d in done} == set(identifiers)
+
+
+def test_a_history_that_is_behind_finds_what_was_compacted(lake: Lake, at: Any) -> None:
+    lake.change("bank_users", user(1, 1))
+    lake.build("s_users", "s_users_history")
+    lake.change("bank_users", user(2, 2, "u", email="b@x"))
+    lake.build("s_users")
+    _compact(lake, "raw_vault.s_users")
+    lake.change("bank_users", user(3, 3, "u", email="c@x"))
+    lake.build("s_users", "s_users_history")
+    assert lake.rows("business_vault.s_users_history", *HISTORY) == [
+        ("a@x", False, at(1), at(2)),
+        ("b@x", False, at(2), at(3)),
+        ("c@x", False, at(3), None),
+    ]
+
+
+def test_compacted_parents_start_no_model(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = ("h_users", "s_users", "s_users_history")
+    for minute in (1, 2):
+        lake.change("bank_users", user(minute, 1, "u", minute=minute))
+        lake.build(*models)
+    lake.build("user_growth_daily", days=(1, 1))
+    _compact(lake, "silver.bank_users_changes", "raw_vault.s_users")
+    monkeypatch.setattr("lakehouse_assets.engines.dbt.runner.run", None)
+    assert set(lake.build(*models).values()) == {"unchanged"}
+    assert lake.stale("user_growth_daily") == []
