@@ -71,8 +71,8 @@ def landing_marks(table: IcebergTable) -> dict[str, str]:
     kept: dict[str, str] = json.loads(table.properties[PROPERTY])
     if int(kept.pop(_AS_OF, 0)) > sequence_of(table):
         raise LogError(
-            f"{'.'.join(table.name())} was rolled back to a snapshot that does not say which offsets it holds; roll it"
-            f" on to one whose summary has {OFFSETS}"
+            f"{'.'.join(table.name())}: it was rolled back to a snapshot that does not say which offsets it holds; roll"
+            f" it on to one whose summary has {OFFSETS}"
         )
     return kept
 
@@ -106,15 +106,17 @@ def land(platform: Platform, table: Table, progress: Callable[[int], None] = lam
 
     Raises LogError, which names table, topic, partition and offset; what was committed before it stays landed.
     """
+    catalog = platform.open_catalog()
+    known = state(ensure(catalog, spec(table)))
     try:
-        return _land(platform, table, progress)
+        return _land(platform, catalog, table, known, progress)
     except LogError as error:
         raise LogError(f"{spec(table).identifier}: {error}") from error
 
 
-def _land(platform: Platform, table: Table, progress: Callable[[int], None]) -> Landed:
-    catalog = platform.open_catalog()
-    known = state(ensure(catalog, spec(table)))
+def _land(
+    platform: Platform, catalog: Catalog, table: Table, known: Landing, progress: Callable[[int], None]
+) -> Landed:
     identity = platform.log.identity(table.topic)
     bounds = platform.log.bounds(table.topic) if identity is not None else {}
     starts = _starts(table.topic, identity, known, bounds)
