@@ -3,6 +3,7 @@
 1. A file's rows and its identity (hash, first row, rows) are one commit of the bronze table.
 2. The identity then goes into `bronze.landed_files`, which outlives retention.
 3. A crash between the two is healed at the next start: the identity is still in the bronze table's marks.
+4. A bronze table that was rolled back knows fewer files than are listed: those are forgotten, and landed again.
 
 Safety: a file's rows appear whole or not at all, and no order of crashes lands a file twice.
 Where it stops: a row that is in two files counts as two rows here; the latest per key is silver's.
@@ -37,7 +38,9 @@ from lakehouse_assets.bronze.land import (
 )
 from lakehouse_assets.bronze.schema import COLUMNS, spec
 from lakehouse_assets.contracts.table import Table
+from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.iceberg.commit import Conflict, commit, discard, write_files
+from lakehouse_assets.engines.iceberg.rewrite import match, replace
 from lakehouse_assets.engines.iceberg.schema import TIMESTAMPTZ, field
 from lakehouse_assets.engines.iceberg.tables import TableSpec, ensure, load
 from lakehouse_assets.engines.platform import Platform
@@ -85,13 +88,15 @@ def has_news(platform: Platform, table: Table) -> bool:
     if load(catalog, spec(table).identifier) is None:
         return True
     known = identities(catalog, table)
-    return any(not _is_listed(platform, path, known) for path in _files(platform, table))
+    rolled_away = _rolled_away(known, catalog.load_table(spec(table).identifier))
+    return bool(rolled_away) or any(not _is_listed(platform, path, known) for path in _files(platform, table))
 
 
 def land_files(platform: Platform, table: Table, progress: Callable[[int], None] = lambda _: None) -> Landed:
     """Every file whose content is new, in the order of names. Raises UnreadableFile; files before it stay landed."""
     catalog = platform.open_catalog()
     ensure(catalog, spec(table))
+    _forget_rolled_away(platform, catalog, table)
     done = Landed()
     known = identities(catalog, table)
     for path in _files(platform, table):
@@ -131,6 +136,30 @@ def _identities(catalog: Catalog, table: Table, handle: IcebergTable) -> list[Id
         return found
     _list(catalog, Identity(**json.loads(newest)))
     return [*found, Identity(**json.loads(newest))]
+
+
+def _forget_rolled_away(platform: Platform, catalog: Catalog, table: Table) -> None:
+    """The list is read before the table: a file is committed before it is listed, so that only a rollback is behind."""
+    while True:
+        listed = ensure(catalog, IDENTITIES)
+        known = _listed(listed, table.id)
+        gone = _rolled_away(known, catalog.load_table(spec(table).identifier))
+        if not gone:
+            return
+        keys = pa.Table.from_pylist([{"table": i.table, "landing_sequence": i.landing_sequence} for i in gone])
+        with connect(platform.memory_limit) as conn:
+            found = match(conn, listed, keys)
+            kept = replace(conn, listed, found, IDENTITIES.schema.empty_table())
+        try:
+            commit(listed, summary={}, removed=found.files, added=kept)
+        except Conflict:
+            discard(listed, kept)
+
+
+def _rolled_away(known: Iterable[Identity], handle: IcebergTable) -> list[Identity]:
+    newest = landing_marks(handle).get(FILE)
+    last = json.loads(newest)["landing_sequence"] if newest else 0
+    return [i for i in known if i.landing_sequence > last]
 
 
 def _listed(listed: IcebergTable, table_id: str) -> list[Identity]:

@@ -14,7 +14,7 @@ import pytest
 from lakehouse_assets.bronze import land_files as landing
 from lakehouse_assets.bronze.csv_rows import UnreadableFile
 from lakehouse_assets.bronze.land import Landed
-from lakehouse_assets.bronze.land_files import folder, identities, land_files
+from lakehouse_assets.bronze.land_files import folder, has_news, identities, land_files
 from lakehouse_assets.bronze.schema import spec
 from lakehouse_assets.contracts import registry
 from lakehouse_assets.engines.iceberg.scan import ancestors
@@ -219,3 +219,22 @@ def test_identities_survive_the_bronze_tables_snapshots(platform: Platform) -> N
     land_files(platform, ORDERS)
     assert places(platform, ORDERS) == [(0, 1)]
     assert {i.landing_sequence for i in identities(catalog, ORDERS)} == {1, 2}
+
+
+def test_a_table_that_was_rolled_back_lands_again_exactly_the_files_that_were_rolled_away(platform: Platform) -> None:
+    for n in range(3):
+        _drop(platform, f"{n}.csv", _order(n))
+        land_files(platform, ORDERS)
+    catalog = platform.open_catalog()
+    table = catalog.load_table(spec(ORDERS).identifier)
+    first = list(ancestors(table))[-1]
+    table.manage_snapshots().rollback_to_snapshot(first.snapshot_id).commit()
+    (folder(platform, ORDERS) / "1.csv").rename(folder(platform, ORDERS) / "9.csv")
+    assert has_news(platform, ORDERS)
+    assert land_files(platform, ORDERS) == Landed(2, 0, 2)
+    assert [json.loads(r["data"])["order_id"] for r in rows(platform, ORDERS)] == ["0", "2", "1"]
+    assert places(platform, ORDERS) == [(0, 0), (0, 1), (0, 2)]
+    listed = sorted(identities(catalog, ORDERS), key=lambda i: i.landing_sequence)
+    assert [(i.landing_sequence, Path(i.path).name) for i in listed] == [(1, "0.csv"), (2, "2.csv"), (3, "9.csv")]
+    assert not has_news(platform, ORDERS)
+    assert land_files(platform, ORDERS) == Landed()
