@@ -119,19 +119,19 @@ def _land(
 ) -> Landed:
     identity = platform.log.identity(table.topic)
     bounds = platform.log.bounds(table.topic) if identity is not None else {}
-    starts = _starts(table.topic, identity, known, bounds)
+    begins = starts(table, identity, known, bounds)
     ends = {partition: held.end for partition, held in bounds.items()}
     done = Landed()
     if known.offsets == ends:
         return done
     # The start of a partition without a message must be known too: its first ones may have expired by the next run.
     empty = Batch(MESSAGES.empty_table(), ends)
-    unread = platform.log.read(table.topic, starts, ends, platform.batch_messages) if starts != ends else [empty]
+    unread = platform.log.read(table.topic, begins, ends, platform.batch_messages) if begins != ends else [empty]
     landed = dict(known.offsets)
     conn = connect(platform.memory_limit)
     for batch in unread:
         _require_same(table.topic, platform.log.identity(table.topic), identity)
-        reached = {**starts, **landed, **batch.next_offsets}
+        reached = {**begins, **landed, **batch.next_offsets}
         count = _land_batch(conn, catalog, table, identity, Batch(batch.messages, reached), landed)
         if count is None:
             return done
@@ -149,31 +149,37 @@ def _require_same(topic: str, identity: str | None, landed: str | None) -> None:
         )
 
 
-def _starts(topic: str, identity: str | None, known: Landing, bounds: Mapping[int, Bounds]) -> dict[int, int]:
-    """Where each partition goes on. Raises LogError where going on would skip or repeat messages.
+def starts(table: Table, identity: str | None, known: Landing, bounds: Mapping[int, Bounds]) -> dict[int, int]:
+    """Where each partition goes on. Raises LogError where going on would skip or repeat messages."""
+    if known.topic_id is not None:
+        _require_same(table.topic, identity, known.topic_id)
+    found = next_offsets(known, bounds)
+    for partition, offset in found.items():
+        held = bounds.get(partition)
+        if held is None or not held.start <= offset <= held.end:
+            where = f"topic {table.topic} partition {partition}: the next offset to land is {offset}"
+            raise LogError(f"{where}, {_there(table, offset, held)}")
+    return found
+
+
+def next_offsets(known: Landing, bounds: Mapping[int, Bounds]) -> dict[int, int]:
+    """What the table says of each partition, whether or not the log still holds it.
 
     The first landing begins where the log does; a partition that is added to a landed topic begins at offset 0.
     """
-    if known.topic_id is not None:
-        _require_same(topic, identity, known.topic_id)
-    added = {partition: 0 if known.offsets else held.start for partition, held in bounds.items()}
-    starts = {**added, **known.offsets}
-    for partition, offset in starts.items():
-        held = bounds.get(partition)
-        if held is None or not held.start <= offset <= held.end:
-            raise LogError(
-                f"topic {topic} partition {partition}: the next offset to land is {offset}, {_there(offset, held)}"
-            )
-    return starts
+    return {**{p: 0 if known.offsets else held.start for p, held in bounds.items()}, **known.offsets}
 
 
-def _there(offset: int, held: Bounds | None) -> str:
+def _there(table: Table, offset: int, held: Bounds | None) -> str:
     """What the log holds instead, what happened to it and what to do."""
     if held is None:
         return "the log holds no such partition; bring the partition back"
     there = f"the log holds offsets {held.start} to {held.end}"
     if offset < held.start:
-        return f"{there}: messages were removed before they were landed; bring them back"
+        return (
+            f"{there}: messages were removed before they were landed; bring them back, or give them up with"
+            f" `lakehouse skip-expired {table.id}`"
+        )
     return f"{there}: it lost messages that were landed; bring them back, or roll the table back to what the log holds"
 
 
@@ -197,7 +203,7 @@ def _land_batch(
     files = write_files(handle, rows)
     while True:
         try:
-            _commit(handle, files, state(handle), identity, batch, dead)
+            commit_batch(handle, files, state(handle), identity, batch, dead)
             return dead
         except Conflict:
             handle = catalog.load_table(spec(table).identifier)
@@ -206,9 +212,16 @@ def _land_batch(
                 return None
 
 
-def _commit(
-    handle: IcebergTable, files: list[DataFile], known: Landing, identity: str | None, batch: Batch, dead: int
+def commit_batch(
+    handle: IcebergTable,
+    files: list[DataFile],
+    known: Landing,
+    identity: str | None,
+    batch: Batch,
+    dead: int,
+    more: Mapping[str, str] | None = None,
 ) -> None:
+    """Files, offsets and counts as one commit; `more` are other marks of it. Raises Conflict."""
     count = batch.messages.num_rows
     summary = {
         OFFSETS: json.dumps(batch.next_offsets),
@@ -216,5 +229,6 @@ def _commit(
         CONSUMED: str(known.consumed + count),
         LANDED: str(known.landed + count - dead),
         DEAD: str(known.dead + dead),
+        **(more or {}),
     }
     commit(handle, summary=summary, added=files, properties=landing_property(handle, summary))

@@ -6,6 +6,7 @@ import typer
 
 from lakehouse_assets.cli import data
 from lakehouse_assets.cli.failure import OneLineErrors
+from lakehouse_assets.cli.skip import skip_expired
 
 app = typer.Typer(
     name="lakehouse",
@@ -16,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (data.demo, data.materialize, data.tables, data.query, data.events, data.sync):
+for command in (data.demo, data.materialize, data.tables, data.query, data.events, data.sync, skip_expired):
     app.command()(command)
 
 

@@ -41,7 +41,7 @@ CASES = {
     "expired": (
         _keep(5, 8),
         f"{HEAD} partition 0: the next offset to land is 4, the log holds offsets 5 to 8: messages were removed before"
-        " they were landed; bring them back",
+        " they were landed; bring them back, or give them up with `lakehouse skip-expired clickstream_user_events`",
     ),
     "cut": (
         _keep(0, 2),

@@ -1,0 +1,57 @@
+"""The command that gives up messages which expired before they were landed. Where it stops: finding is `bronze`'s."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from lakehouse_assets.cli.failure import BAD_INPUT, reported, stop
+from lakehouse_assets.cli.output import Format, write_rows
+
+COLUMNS = ("partition", "first_offset", "end_offset")
+
+
+def skip_expired(
+    table_id: Annotated[str, typer.Argument(metavar="TABLE", help="A table that is landed from a topic: bank_users.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be given up.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+    form: Annotated[Format, typer.Option("--format", help="table for people, csv or json for programs.")] = (
+        Format.TABLE
+    ),
+) -> None:
+    """Give up messages that the log dropped before they were landed, and go on where it begins now.
+
+    The offsets that were given up stay in the marks of the bronze table.
+
+    Example: lakehouse skip-expired bank_users --dry-run
+    """
+    from lakehouse_assets.bronze.skip import gaps, skip
+    from lakehouse_assets.cli.session import open_platform
+    from lakehouse_assets.contracts.registry import UnknownTable, table
+    from lakehouse_assets.engines.iceberg.commit import Conflict
+    from lakehouse_assets.engines.log.log import LogError
+
+    platform = open_platform()
+    with reported((UnknownTable,), (LogError, Conflict)):
+        contract = table(table_id)
+        if contract.source.kind == "files":
+            stop(f"{table_id} is landed from files, of which none expires", BAD_INPUT)
+        found = gaps(platform, contract)
+        if form is Format.TABLE and not found:
+            typer.echo(f"{table_id}: the log holds every message that is still to be landed")
+        else:
+            write_rows(form, COLUMNS, [(gap.partition, gap.first, gap.end) for gap in found])
+        if dry_run or not found:
+            return
+        if not yes:
+            _ask(sum(gap.end - gap.first for gap in found))
+        skip(platform, contract, found)
+
+
+def _ask(offsets: int) -> None:
+    """Without a terminal --yes must have been given."""
+    if not sys.stdin.isatty():
+        stop("messages that are given up are never landed: give --yes, or --dry-run to see them", BAD_INPUT)
+    typer.confirm(f"Give up {offsets} offsets?", abort=True)
