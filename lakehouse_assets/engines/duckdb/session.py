@@ -44,6 +44,8 @@ def connect(memory_limit: str = "1GB", threads: int = 2) -> duckdb.DuckDBPyConne
         }
     )
     conn.execute("set TimeZone = 'UTC'")
+    # Where Python runs a text and not a file, DuckDB takes it for a terminal.
+    conn.execute("set enable_progress_bar = false")
     return conn
 
 
