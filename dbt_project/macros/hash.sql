@@ -20,11 +20,15 @@
     {{ hash(texts) }}
 {%- endmacro %}
 
-{# The hash over a satellite's descriptive columns and whether the key is gone. #}
+{#
+    The hash over whether the key is gone and the descriptive columns that have a value, by name: a column that is added
+    or moved leaves the hash of every row that it says nothing of.
+#}
 {% macro hashdiff_of(changes, is_deleted, alias='') -%}
     {%- set texts = [canonical(is_deleted, 'bool')] -%}
-    {%- for column in columns_of(changes, 'payload') -%}
-        {%- do texts.append(canonical((alias ~ '.' if alias else '') ~ column.name, column.data_type)) -%}
+    {%- for column in columns_of(changes, 'payload') | sort(attribute='name') -%}
+        {%- set value = escaped((alias ~ '.' if alias else '') ~ column.name, column.data_type) -%}
+        {%- do texts.append("coalesce('|" ~ column.name ~ "=' || " ~ value ~ ", '')") -%}
     {%- endfor -%}
-    {{ hash(texts) }}
+    {{ hash([texts | join(' || ')]) }}
 {%- endmacro %}

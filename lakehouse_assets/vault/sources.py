@@ -1,7 +1,8 @@
 """The dbt source `silver`, rendered from the contracts into dbt_project/models/silver.yml.
 
-Columns carry the contract's type and, as meta, their role (`key`, `payload`) and whether they are personal data: macros
-and masks read it from there. Where it stops: it renders text; `lakehouse sync` writes and compares it.
+Columns carry the contract's type and, as meta, their role (`key`, `payload`), their earlier names and whether they are
+personal data: macros, masks and stores read it from there.
+Where it stops: it renders text; `lakehouse sync` writes and compares it.
 """
 
 from __future__ import annotations
@@ -61,7 +62,10 @@ def _column(table: Table, field: pa.Field) -> dict[str, Any]:
     }
     if declared:
         meta: dict[str, Any] = {"role": "key" if field.name in table.key else "payload"}
-        column["config"] = {"meta": meta | ({"pii": True} if declared.pii else {})}
+        earlier = [old for old, name in table.renamed.items() if name == field.name]
+        column["config"] = {
+            "meta": meta | ({"pii": True} if declared.pii else {}) | ({"renamed_from": earlier} if earlier else {})
+        }
     return column
 
 

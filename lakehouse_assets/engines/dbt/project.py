@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -34,7 +34,7 @@ class Model:
     """`identifier` and `parents` are Iceberg names (`raw_vault.h_users`); `columns` gives descriptions by name.
 
     `natural_key` are columns that follow from the unique key and prune better; `day_column` dates a row; `code` changes
-    with the model's compiled SQL; `tests` are dbt's own names.
+    with the model's compiled SQL; `tests` are dbt's own names; `renamed` gives a source column's name by earlier ones.
     """
 
     unique_id: str
@@ -49,6 +49,7 @@ class Model:
     columns: Mapping[str, str]
     code: str
     tests: tuple[str, ...]
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
@@ -109,6 +110,7 @@ class Project:
             columns=self._descriptions(node),
             code=_code(node),
             tests=tuple(sorted(self._attached_tests[node["unique_id"]])),
+            renamed=self._renamed(node),
         )
 
     @cached_property
@@ -123,6 +125,12 @@ class Project:
     def _parents(self, node: Mapping[str, Any]) -> tuple[str, ...]:
         known = {**self.manifest["nodes"], **self.manifest["sources"]}
         return tuple(dict.fromkeys(identifier_of(known[p]) for p in node["depends_on"]["nodes"]))
+
+    def _renamed(self, node: Mapping[str, Any]) -> dict[str, str]:
+        """Of the sources that the model reads itself."""
+        sources = (self.manifest["sources"].get(parent) for parent in node["depends_on"]["nodes"])
+        columns = [c for source in sources if source is not None for c in source["columns"].values()]
+        return {old: c["name"] for c in columns for old in c["meta"].get("renamed_from", ())}
 
     def _descriptions(self, node: Mapping[str, Any]) -> dict[str, str]:
         """The model's own; for a column that keeps its parent's name and is not described, the parent's."""

@@ -190,6 +190,7 @@ def _spec(model: Model, schema: pa.Schema) -> TableSpec:
         pa.schema(described),
         partition_by=by_month,
         sort_by=model.natural_key or model.unique_key or ((model.day_column,) if by_month and model.day_column else ()),
+        renamed=model.renamed,
         exact_bounds=tuple(k for k in model.unique_key if pa.types.is_string(schema.field(k).type)),
         description=model.description,
     )
