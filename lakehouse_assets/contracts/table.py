@@ -14,9 +14,6 @@ from lakehouse_assets.contracts.rules import Fits, Present, RefersTo, Rule, Uniq
 from lakehouse_assets.contracts.types import LogicalType
 
 SourceKind = Literal["cdc", "events", "files"]
-Envelope = Literal["debezium", "flat", "server"]
-DecimalMode = Literal["precise", "string", "double"]
-TimeMode = Literal["adaptive", "adaptive_time_microseconds", "connect", "isostring", "microseconds", "nanoseconds"]
 Transform = Literal["identity", "day", "month"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -31,9 +28,7 @@ def _require_name(what: str, name: str) -> None:
 class Source:
     """What the tables of one source have in common.
 
-    `topic` is a format with `{table}`. `envelope` is the form of Debezium's messages, and `decimal`, `time`, `interval`
-    and `unsigned` (its `bigint.unsigned.handling.mode`) how it was told to encode values, where a message brings no
-    schema that says so itself.
+    `topic` is a format with `{table}`; `decimal` and `time` are how Debezium was told to encode.
     """
 
     name: str
@@ -44,11 +39,8 @@ class Source:
     connector: Literal["postgresql", "mysql"] | None = None
     database: str | None = None
     schema: str | None = None
-    envelope: Envelope = "debezium"
-    decimal: DecimalMode = "string"
-    time: TimeMode = "isostring"
-    interval: Literal["numeric", "string"] = "numeric"
-    unsigned: Literal["long", "precise"] = "long"
+    decimal: Literal["precise", "string", "double"] = "string"
+    time: Literal["adaptive", "adaptive_time_microseconds", "connect", "isostring"] = "isostring"
 
     def __post_init__(self) -> None:
         _require_name("source", self.name)
@@ -58,17 +50,28 @@ class Source:
 
 @dataclass(frozen=True)
 class Column:
+    """`renamed_from` is the source's earlier name, or all of them, newest first; messages of any age are understood.
+
+    `default` is what a row holds whose message does not know the column, written as messages would: a database that
+    adds a column with a default tells it of no row. A `retired` column keeps its values and is under no rule.
+    """
+
     name: str
     type: LogicalType
     description: str
     nullable: bool = False
     rules: tuple[Rule, ...] = ()
     pii: bool = False
-    renamed_from: str | None = None
+    renamed_from: str | tuple[str, ...] = ()
+    default: str | None = None
     retired: bool = False
 
     def __post_init__(self) -> None:
         _require_name("column", self.name)
+
+    @property
+    def earlier_names(self) -> tuple[str, ...]:
+        return (self.renamed_from,) if isinstance(self.renamed_from, str) else self.renamed_from
 
     @property
     def row_rules(self) -> tuple[Rule, ...]:
@@ -140,6 +143,12 @@ class Table:
     @property
     def key_columns(self) -> tuple[Column, ...]:
         return tuple(self.column(k) for k in self.key)
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """Present names by earlier ones. A retired column keeps its name: what is read from it is another column."""
+        retired = {c.name for c in self.columns if c.retired}
+        return {old: c.name for c in self.columns for old in c.earlier_names if old not in retired}
 
     @property
     def live_columns(self) -> tuple[Column, ...]:

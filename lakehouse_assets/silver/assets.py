@@ -13,6 +13,7 @@ import dagster as dg
 from lakehouse_assets.asset_facts import asset_key, column_lineage, column_schema, earlier_result, preview, size
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.duckdb.session import connect
+from lakehouse_assets.engines.iceberg.commit import marks
 from lakehouse_assets.engines.iceberg.tables import TableSpec
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.partitions import DAILY
@@ -23,6 +24,7 @@ from lakehouse_assets.silver.fold_events import fold_events
 from lakehouse_assets.silver.fold_files import fold_files
 from lakehouse_assets.silver.folding import Folded
 from lakehouse_assets.silver.rebuild import rebuild_changes, rebuild_events
+from lakehouse_assets.silver.undeclared import undeclared
 
 Event = dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.AssetMaterialization
 Fold = Callable[[Platform, Table], Folded]
@@ -160,7 +162,9 @@ def _described(
     handle = platform.open_catalog().load_table(spec.identifier)
     masked = {c.name for c in table.columns if c.pii}
     with connect(platform.memory_limit) as conn:
-        shown = {} if counts["unchanged"] else {"preview": preview(conn, handle, masked)}
+        shown: dict[str, Any] = {} if counts["unchanged"] else {"preview": preview(conn, handle, masked)}
+        if unknown := undeclared(table, marks(handle)):
+            shown["undeclared_columns"] = unknown
         yield dg.MaterializeResult(asset_key=asset_key(spec.identifier), metadata={**size(handle), **counts, **shown})
         selected = {key.name: key for key in context.selected_asset_check_keys}
         for result in _results(context, conn, platform, table, spec, handle, selected, counts["unchanged"]):
@@ -180,6 +184,7 @@ def _results(
 ) -> Iterator[dg.AssetCheckResult]:
     if table.source.kind != "cdc" or spec.identifier == schema.changes_name(table):
         yield checks.accounted(handle)
+        yield checks.every_column_is_declared(table, handle)
     if spec.identifier == schema.changes_name(table):
         return
     yield from checks.rules_hold(table, handle)

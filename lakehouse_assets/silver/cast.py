@@ -11,8 +11,7 @@ from collections.abc import Callable
 from lakehouse_assets.contracts.rules import AtLeast, Between, Fits, OneOf, Present, Rule, StartsWith
 from lakehouse_assets.contracts.table import Column, Table
 from lakehouse_assets.engines.debezium import placeholder
-from lakehouse_assets.engines.debezium.decoding import decode
-from lakehouse_assets.engines.debezium.encodings import declared
+from lakehouse_assets.engines.debezium.encodings import decode
 from lakehouse_assets.engines.duckdb.session import literal, quoted
 
 _TEXTS = ("text", "varchar", "char", "json")
@@ -20,16 +19,14 @@ _TEXTS = ("text", "varchar", "char", "json")
 
 def values_of(table: Table, data: str) -> str:
     """SQL of the struct of texts that `data`, a JSON object, holds for the contract's columns."""
-    names = [n for c in table.live_columns for n in (c.name, c.renamed_from) if n]
+    names = [n for c in table.columns for n in (c.name, *c.earlier_names)]
     shape = ", ".join(f'"{name}": "VARCHAR"' for name in dict.fromkeys(names))
     return f"from_json({data}, '{{{shape}}}')"
 
 
 def text_of(table: Table, column: Column) -> str:
-    """SQL of a column's text in the struct `v`; an empty CSV field is a null unless the column is text."""
-    if column.retired:
-        return "null::varchar"
-    text = _raw(column)
+    """SQL of a column's text in the struct `v` of `data`; an empty CSV field is a null unless the column is text."""
+    text = _raw(table, column)
     if table.source.kind == "files" and column.type.kind not in _TEXTS:
         text = f"nullif({text}, '')"
     if can_be_unavailable(table, column):
@@ -37,14 +34,24 @@ def text_of(table: Table, column: Column) -> str:
     return text
 
 
-def _raw(column: Column) -> str:
-    """A message of before the renaming holds the value under the old name."""
-    text = f"v.{quoted(column.name)}"
-    return f"coalesce({text}, v.{quoted(column.renamed_from)})" if column.renamed_from else text
+def _raw(table: Table, column: Column) -> str:
+    """The value under the newest name that the message knows. One that knows none was told before the column was there,
+    or when its name was still another column's."""
+    names = (column.name, *column.earlier_names)
+    heirs = [c.name for c in table.columns if column.name in c.earlier_names and not column.retired]
+    default = "null" if column.default is None or column.retired else literal(column.default)
+    if len(names) == 1 and not heirs and default == "null":
+        return f"v.{quoted(column.name)}"
+    told = " ".join(f"when {_knows(name)} then v.{quoted(name)}" for name in names)
+    return f"case {''.join(f'when not {_knows(heir)} then null ' for heir in heirs)}{told} else {default} end"
+
+
+def _knows(name: str) -> str:
+    return f"json_exists(data, '$.{quoted(name)}')"
 
 
 def typed(table: Table, column: Column) -> str:
-    return decode(column.type, declared(column.type, table.source), text_of(table, column))
+    return decode(column.type, table.source, text_of(table, column))
 
 
 def can_be_unavailable(table: Table, column: Column) -> bool:
@@ -58,8 +65,8 @@ def can_be_unavailable(table: Table, column: Column) -> bool:
 
 def unavailable(table: Table) -> str:
     """SQL of the list of columns whose value the event left out."""
-    columns = [c for c in table.live_columns if can_be_unavailable(table, c)]
-    tests = [f"case when {placeholder.stands_in(c.type, _raw(c))} then '{c.name}' end" for c in columns]
+    columns = [c for c in table.columns if can_be_unavailable(table, c)]
+    tests = [f"case when {placeholder.stands_in(c.type, _raw(table, c))} then '{c.name}' end" for c in columns]
     return f"list_filter([{', '.join(tests)}]::varchar[], lambda x: x is not null)"
 
 

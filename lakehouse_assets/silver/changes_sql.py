@@ -87,7 +87,7 @@ def rows_sql(table: Table, load_sequence: int) -> str:
     names = ", ".join(quoted(c.name) for c in table.columns)
     unknown = [
         f"case when list_contains(unknown, '{c.name}') then '{c.name}_is_available' end"
-        for c in table.live_columns
+        for c in table.columns
         if can_be_unavailable(table, c)
     ]
     extra = f"list_filter([{', '.join(unknown)}]::varchar[], lambda x: x is not null)"

@@ -26,12 +26,14 @@ from lakehouse_assets.silver import schema
 from lakehouse_assets.silver.accounting import account, refused_by_rule
 from lakehouse_assets.silver.cast import claims
 from lakehouse_assets.silver.fold_current import violations
+from lakehouse_assets.silver.undeclared import undeclared
 
 ACCOUNTED = "every_row_is_accounted"
 KEY_IS_UNIQUE = "key_is_unique"
 PROVEN = "up_to_sequence"
 LOOKED_AT = "looked_at"
 FITS = "rejects_stay_below_the_threshold"
+DECLARED = "every_column_is_declared"
 
 
 def equals_source(table: Table) -> str:
@@ -44,8 +46,9 @@ def specs(table: Table, name: str) -> list[dg.AssetCheckSpec]:
     accounted = dg.AssetCheckSpec(
         ACCOUNTED, asset=key, blocking=True, description="Bronze rows in = out + rejected + superseded + ignored."
     )
+    declared = dg.AssetCheckSpec(DECLARED, asset=key, description="The contract names every column of the messages.")
     if name == schema.changes_name(table):
-        return [accounted]
+        return [accounted, declared]
     unique = dg.AssetCheckSpec(KEY_IS_UNIQUE, asset=key, blocking=True, description="No key has two rows.")
     rules = [
         dg.AssetCheckSpec(claim, asset=key, description=f"{column.description} (rule of the contract)")
@@ -55,7 +58,7 @@ def specs(table: Table, name: str) -> list[dg.AssetCheckSpec]:
         equal = "No change of the source waits among the rejects."
         return [unique, dg.AssetCheckSpec(equals_source(table), asset=key, description=equal), *rules]
     limit = f"At most {table.reject_threshold:.0%} of the rows were rejected."
-    return [accounted, unique, dg.AssetCheckSpec(FITS, asset=key, description=limit), *rules]
+    return [accounted, declared, unique, dg.AssetCheckSpec(FITS, asset=key, description=limit), *rules]
 
 
 def accounted(table: IcebergTable) -> dg.AssetCheckResult:
@@ -74,6 +77,19 @@ def accounted(table: IcebergTable) -> dg.AssetCheckResult:
             "ignored": found.ignored,
             "rows": rows,
         },
+    )
+
+
+def every_column_is_declared(table: Table, silver: IcebergTable) -> dg.AssetCheckResult:
+    """Warns of columns that only bronze holds, and says since when."""
+    found = undeclared(table, marks(silver))
+    fix = {"fix": "declare it, run `lakehouse sync`, then rebuild the days since it was first seen"} if found else {}
+    return dg.AssetCheckResult(
+        passed=not found,
+        asset_key=asset_key(".".join(silver.name())),
+        check_name=DECLARED,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={**{name: f"first seen at {place}" for name, place in found.items()}, **fix},
     )
 
 

@@ -116,7 +116,7 @@ def _fold(
     truncated = max(known.get(TRUNCATED, ""), newest or "")
     _judge(conn, table, changes, current, seen, truncated)
 
-    names = ", ".join(quoted(f.name) for f in current.schema().fields if f.name != "load_sequence")
+    names = ", ".join(quoted(n) for n in schema.current(table).schema.names if n != "load_sequence")
     rows = conn.sql(f"""
         select {names}, {next_sequence(current)}::bigint as load_sequence from differing where not is_gone
         """).to_arrow_table()

@@ -60,7 +60,7 @@ def merge(
     if overturned.num_rows:
         _add_copies(work, overturned)
     conn.execute(first_of_each_sql(table))
-    names = ", ".join(quoted(f.name) for f in silver.schema().fields if f.name != "load_sequence")
+    names = ", ".join(quoted(n) for n in schema.events(table).schema.names if n != "load_sequence")
     rows = conn.sql(f"select {names}, {next_sequence(silver)}::bigint as load_sequence from fresh").to_arrow_table()
     found = rewrite.match(conn, silver, conn.sql("select * from displaced").to_arrow_table(), outside)
     gone = conn.execute(f"select distinct event_date from ({select(silver, replaced)})").fetchall()

@@ -41,7 +41,7 @@ def _merge_slice(work: Work) -> Merged:
         select * from staged where misfit is null and len(broken) = 0
         qualify row_number() over (partition by {keys} order by row_number desc) = 1""")
     found = rewrite.match(conn, silver, conn.sql(f"select {keys} from latest").to_arrow_table())
-    names = ", ".join(quoted(f.name) for f in silver.schema().fields if f.name != "load_sequence")
+    names = ", ".join(quoted(n) for n in schema.files(table).schema.names if n != "load_sequence")
     rows = conn.sql(f"select {names}, {next_sequence(silver)}::bigint as load_sequence from latest").to_arrow_table()
     [(taken_in, valid)] = conn.execute("select count(*), count(data) from bronze_rows").fetchall()
     return Merged(rewrite.replace(conn, silver, found, rows), found.files, taken_in, taken_in - valid)

@@ -36,6 +36,7 @@ from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.silver import bronze_slice, rejects
 from lakehouse_assets.silver.accounting import REFUSED, Account, account, refused_by_rule
 from lakehouse_assets.silver.settle import settled
+from lakehouse_assets.silver.undeclared import noticed
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,8 @@ def _drain(
         silver = catalog.load_table(spec.identifier)
         offsets = bronze_slice.register(conn, bronze, piece, bronze_slice.watermark(silver))
         consumed = {bronze_slice.SNAPSHOT: str(piece.snapshot_id)} if piece.snapshot_id is not None else {}
-        work = Work(
-            conn, catalog, table, bronze, silver, offsets, {**consumed, bronze_slice.OFFSETS: json.dumps(offsets)}
-        )
+        summary = {**consumed, bronze_slice.OFFSETS: json.dumps(offsets), **noticed(conn, table, marks(silver))}
+        work = Work(conn, catalog, table, bronze, silver, offsets, summary)
         done.append(finish(work, merge(work)))
 
 

@@ -57,7 +57,7 @@ def changes(table: Table) -> TableSpec:
         partition_by=(("identity", "change_date"),),
         sort_by=(*table.key, "change_position"),
         exact_bounds=("change_position",),
-        renamed=_renamed(table),
+        renamed=table.renamed,
         description=f"Every change of {table.source.name}.{table.name}, typed. {table.description}",
     )
 
@@ -70,7 +70,7 @@ def current(table: Table) -> TableSpec:
         partition_by=table.partition_by,
         sort_by=table.sort_by or table.key,
         exact_bounds=("change_position",),
-        renamed=_renamed(table),
+        renamed=table.renamed,
         description=table.description,
     )
 
@@ -87,7 +87,7 @@ def files(table: Table) -> TableSpec:
         pa.schema([*fields(table.columns, table.key), *order, _LOAD_SEQUENCE]),
         partition_by=table.partition_by,
         sort_by=table.sort_by or table.key,
-        renamed=_renamed(table),
+        renamed=table.renamed,
         description=table.description,
     )
 
@@ -101,7 +101,7 @@ def events(table: Table) -> TableSpec:
         partition_by=(("identity", "event_date"),),
         sort_by=table.sort_by or table.key,
         exact_bounds=table.key,
-        renamed=_renamed(table),
+        renamed=table.renamed,
         description=table.description,
     )
 
@@ -124,7 +124,3 @@ def rejects() -> TableSpec:
         sort_by=("table", "partition", "offset"),
         description="Rows that could not be cast or that break a rule of events and files, with the reason.",
     )
-
-
-def _renamed(table: Table) -> dict[str, str]:
-    return {c.renamed_from: c.name for c in table.columns if c.renamed_from}

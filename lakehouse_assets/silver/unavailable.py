@@ -21,7 +21,7 @@ def resolve(
 ) -> None:
     """`fresh`, `displaced` -> `resolved`: fresh rows and stored rows whose values changed, and `revised`: identities of
     the stored rows that these replace. `outside` tells the rows that remain where whole files are replaced."""
-    columns = [c.name for c in table.live_columns if can_be_unavailable(table, c)]
+    columns = [c.name for c in table.columns if can_be_unavailable(table, c)]
     keys = ", ".join(quoted(k) for k in table.key)
     if not columns:
         conn.execute("create or replace temp table resolved as select *, []::varchar[] as unknown from fresh")

@@ -43,6 +43,7 @@ PROPERTIES = {
 HASHED_PATHS = {"write.object-storage.enabled": "true", "write.object-storage.partitioned-paths": "false"}
 """For a table partitioned by a text: a long or strange value of the source cannot be a folder's name."""
 
+_FIX = "declare a type that holds what the table holds, or retire the column and add another with renamed_from"
 _WIDER = {("int", "long"), ("float", "double")}
 
 
@@ -121,7 +122,7 @@ def _is_partitioned_by_text(spec: TableSpec) -> bool:
 
 def _grow(table: Table, spec: TableSpec) -> Table:
     present = {f.name for f in table.schema().fields}
-    renames = {old: new for old, new in spec.renamed.items() if old in present and new not in present}
+    renames = _renames(spec, present)
     missing = [n for n in spec.schema.names if n not in present and n not in renames.values()]
     if not renames and not missing and _same_types(table, spec.schema):
         return table
@@ -133,11 +134,17 @@ def _grow(table: Table, spec: TableSpec) -> Table:
         with table.update_schema() as update:
             update.union_by_name(_with_nullability_of(table, spec.schema))
     except (ValidationError, ValueError, TypeError) as error:
-        raise SchemaConflict(
-            f"{spec.identifier}: {error}; declare a type that holds what the table holds, or retire the column and add"
-            " one of another name"
-        ) from error
+        raise SchemaConflict(f"{spec.identifier}: {error}; {_FIX}") from error
     return table.catalog.load_table(spec.identifier)
+
+
+def _renames(spec: TableSpec, present: set[str]) -> dict[str, str]:
+    """What there is to rename: a column of several earlier names from the newest that the table has."""
+    found: dict[str, str] = {}
+    for old, new in spec.renamed.items():
+        if old in present and new in spec.schema.names and new not in present and new not in found.values():
+            found[old] = new
+    return found
 
 
 def _same_types(table: Table, schema: pa.Schema) -> bool:
@@ -151,10 +158,7 @@ def _refuse_narrowing(table: Table, spec: TableSpec, renames: Mapping[str, str])
     for name, wanted in _types(spec.schema).items():
         present = held.get(name, wanted)
         if not _can_hold(wanted, present):
-            raise SchemaConflict(
-                f"{spec.identifier}: column {name} holds {present}, declared is {wanted}; declare a type that holds"
-                " what the table holds, or retire the column and add one of another name"
-            )
+            raise SchemaConflict(f"{spec.identifier}: column {name} holds {present}, declared is {wanted}; {_FIX}")
 
 
 def _can_hold(wanted: IcebergType, present: IcebergType) -> bool:
