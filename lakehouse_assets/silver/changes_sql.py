@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.debezium import position
+from lakehouse_assets.engines.debezium.position import Epochs
 from lakehouse_assets.engines.duckdb.session import quoted
 from lakehouse_assets.partitions import FIRST_DAY
 from lakehouse_assets.silver.cast import broken, can_be_unavailable, misfit, typed, unavailable, values_of
 
 IS_CHANGE = "error is null and op in ('c', 'r', 'u', 'd', 't')"
-IS_INCREMENTAL = "op = 'r' and source_snapshot = 'incremental'"
-STREAMED_POSITION = f"case when op != 'r' then {position.sql()} end"
+IS_INCREMENTAL = "op = 'r' and coalesce(source_snapshot, '') = 'incremental'"
 
 FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 """Milliseconds of the years 1 to 9999: no other time is a timestamp for every reader."""
@@ -32,7 +32,15 @@ PRECEDING_SQL = f"""
 snapshot's read."""
 
 
-def incoming_sql(table: Table) -> str:
+def context_sql(bronze_rows: str, epochs: Epochs) -> str:
+    """The places of changes in their partitions, from a relation of bronze rows."""
+    return f"""
+        select topic, partition, "offset", op, source_snapshot,
+          case when op != 'r' then {position.sql(epochs)} end as streamed_position
+        from {bronze_rows} where {IS_CHANGE}"""
+
+
+def incoming_sql(table: Table, epochs: Epochs) -> str:
     """`bronze_rows`, `preceding` -> `incoming`: typed changes with position, misfit and whether they may be known.
 
     Parameter `highest`: the highest position that was ever folded. One beyond it cannot be a redelivery, whichever
@@ -46,15 +54,15 @@ def incoming_sql(table: Table) -> str:
     create or replace temp table incoming as
     with changes as (
       select b.*, {values_of(table, "b.data")} as v,
-        coalesce({position.sql()}, {position.incremental_sql("coalesce(p.before, '')")}) as change_position,
+        coalesce({position.sql(epochs)}, {position.incremental_sql("p.before", epochs)}) as change_position,
         case when source_ts_ms between {FIRST_MS} and {LAST_MS} then make_timestamptz(source_ts_ms * 1000) end
           as change_time
       from bronze_rows b
-      left join preceding p on p.topic = b.topic and p.partition = b.partition and p."offset" = b."offset"
+      left join preceding p using (topic, partition, "offset")
       where {IS_CHANGE}),
     typed_rows as (select *, {columns} from changes)
     select {names}, change_position, op, op in ('d', 't') as is_deleted, change_time, {day} as change_date,
-      source_tx_id, topic, partition, "offset", ingestion_timestamp, data,
+      source_tx_id, topic, partition, "offset", ingestion_timestamp, data, {IS_INCREMENTAL} as is_incremental,
       case when op in ('d', 't') then [] else {unavailable(table)} end as unavailable,
       case when op = 't' then null
         when op = 'd' then {misfit(table, table.key_columns)} else {misfit(table, table.columns)} end as misfit_value,

@@ -1,6 +1,6 @@
 """Folds bronze changes into `<table>_changes`: each change of the source once, typed, in the source's order.
 
-1. Take the bronze rows beyond the watermark, type them, refuse what cannot be cast.
+1. Take the bronze rows beyond the watermark, type them, refuse what cannot be cast. Stop where the source was reset.
 2. Keep one row per (position, key), the first by topic, partition and offset. A position beyond the highest folded one
    cannot be a redelivery, so that only the others are looked up in the table.
 3. Fill in what PostgreSQL left out (`unavailable.py`), also in stored rows when a late change explains them.
@@ -12,7 +12,7 @@ Where it stops: which row is current is `fold_current`'s.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import duckdb
@@ -20,7 +20,9 @@ import pyarrow as pa
 from pyiceberg.expressions import BooleanExpression
 from pyiceberg.manifest import DataFile
 
+from lakehouse_assets.bronze.epochs import epochs
 from lakehouse_assets.contracts.table import Table
+from lakehouse_assets.engines.debezium.position import Epochs
 from lakehouse_assets.engines.duckdb.session import quoted, select
 from lakehouse_assets.engines.iceberg import rewrite
 from lakehouse_assets.engines.iceberg.commit import marks, next_sequence
@@ -30,57 +32,71 @@ from lakehouse_assets.silver.bronze_slice import places
 from lakehouse_assets.silver.changes_sql import (
     IS_CHANGE,
     PRECEDING_SQL,
-    STREAMED_POSITION,
+    context_sql,
     first_deliveries_sql,
     incoming_sql,
     rows_sql,
 )
 from lakehouse_assets.silver.folding import Folded, Merged, Work, fold_bronze
+from lakehouse_assets.silver.reset import refuse_reset
 from lakehouse_assets.silver.severity import refuse_broken
 from lakehouse_assets.silver.unavailable import resolve
 
 HIGHEST = "lakehouse.highest-position"
+HIGHEST_MS = "lakehouse.highest-change-ms"
+"""When the source made the change at the highest position, in milliseconds."""
 STREAMED = "lakehouse.streamed-positions"
 """JSON: the position of the last streamed change per `topic/partition`, for incremental snapshots' reads after it."""
 
 
 def fold_changes(platform: Platform, table: Table) -> Folded:
-    """Folds everything that bronze holds beyond the watermark, a bounded slice a commit. Raises RuleBroken."""
+    """Folds everything that bronze holds beyond the watermark, a bounded slice a commit.
+
+    Raises RuleBroken, SourceWasReset, and Conflict where other writers kept committing.
+    """
     return fold_bronze(platform, table, schema.changes(table), _merge_slice)
 
 
 def _merge_slice(work: Work) -> Merged:
     conn = work.conn
-    known = marks(work.silver)
+    known, begun = marks(work.silver), epochs(work.bronze)
     streamed: dict[str, str] = json.loads(known.get(STREAMED, "{}"))
-    conn.execute(f"create or replace view context as {context_sql('bronze_rows')}")
-    stage(conn, work.table, known.get(HIGHEST, ""), streamed)
+    conn.execute(f"create or replace view context as {context_sql('bronze_rows', begun)}")
+    stage(conn, work.table, known.get(HIGHEST, ""), streamed, begun)
+    refuse_reset(conn, work.table, work.silver, known.get(HIGHEST, ""), known.get(HIGHEST_MS))
     [(taken_in, changes)] = conn.execute(f"select count(*), count(*) filter ({IS_CHANGE}) from bronze_rows").fetchall()
-    [(highest,)] = conn.execute("select max(change_position) from incoming").fetchall()
-    last = conn.execute("""
-        select topic || '/' || partition, arg_max(streamed_position, "offset") from context
-        where streamed_position is not null group by 1""").fetchall()
     merged = merge(work)
     summary = {
         **merged.summary,
-        HIGHEST: max(known.get(HIGHEST, ""), highest or ""),
-        STREAMED: json.dumps({**streamed, **dict(last)}),
+        **highest(conn, known),
+        STREAMED: json.dumps({**streamed, **last_streamed(conn)}),
     }
     return replace(merged, taken_in=taken_in, ignored=taken_in - changes, summary=summary)
 
 
-def context_sql(bronze_rows: str) -> str:
-    """The places of changes in their partitions, from a relation of bronze rows."""
-    return f"""
-        select topic, partition, "offset", op, source_snapshot, {STREAMED_POSITION} as streamed_position
-        from {bronze_rows} where {IS_CHANGE}"""
+def highest(conn: duckdb.DuckDBPyConnection, known: Mapping[str, str]) -> dict[str, str]:
+    """The marks of the highest position, `incoming` included."""
+    [(position, moment)] = conn.execute(
+        "select max(change_position), epoch_ms(arg_max(change_time, change_position)) from incoming"
+    ).fetchall()
+    if position is None or position <= known.get(HIGHEST, ""):
+        return {key: known[key] for key in (HIGHEST, HIGHEST_MS) if key in known}
+    return {HIGHEST: position, HIGHEST_MS: str(moment)}
 
 
-def stage(conn: duckdb.DuckDBPyConnection, table: Table, highest: str, streamed: dict[str, str]) -> None:
+def last_streamed(conn: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The position of the last streamed change of `context` per place."""
+    found = conn.execute("""
+        select topic || '/' || partition, arg_max(streamed_position, "offset") from context
+        where streamed_position is not null group by 1""").fetchall()
+    return dict(found)
+
+
+def stage(conn: duckdb.DuckDBPyConnection, table: Table, highest: str, streamed: dict[str, str], begun: Epochs) -> None:
     """`bronze_rows`, `context` -> `incoming`, typed changes, `refused`, those that are none, and `judged`, all."""
     conn.register("streamed", places(streamed, pa.string()))
     conn.execute(PRECEDING_SQL)
-    conn.execute(incoming_sql(table), {"highest": highest})
+    conn.execute(incoming_sql(table, begun), {"highest": highest})
     conn.execute("""
         create or replace temp table refused as
         select topic, partition, "offset", misfit.rule as rule, misfit.reason as reason, data

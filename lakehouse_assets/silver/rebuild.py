@@ -11,10 +11,11 @@ Where it stops: the range is one commit, so its rows must fit the memory; a long
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+import duckdb
 from pyiceberg.expressions import (
     AlwaysFalse,
     AlwaysTrue,
@@ -29,7 +30,9 @@ from pyiceberg.expressions import (
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table as IcebergTable
 
+from lakehouse_assets.bronze.epochs import epochs
 from lakehouse_assets.contracts.table import Table
+from lakehouse_assets.engines.debezium.position import Epochs, within_epoch
 from lakehouse_assets.engines.duckdb.session import connect, quoted, select
 from lakehouse_assets.engines.iceberg.commit import LOST, REBUILT_DAYS, marks
 from lakehouse_assets.engines.iceberg.scan import data_files
@@ -38,9 +41,9 @@ from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.partitions import FIRST_DAY
 from lakehouse_assets.silver import schema
 from lakehouse_assets.silver.bronze_slice import folded_sql, watermark
-from lakehouse_assets.silver.changes_sql import IS_INCREMENTAL
+from lakehouse_assets.silver.changes_sql import IS_INCREMENTAL, context_sql
 from lakehouse_assets.silver.events_sql import staged_sql
-from lakehouse_assets.silver.fold_changes import HIGHEST, context_sql, stage
+from lakehouse_assets.silver.fold_changes import HIGHEST, STREAMED, highest, last_streamed, stage
 from lakehouse_assets.silver.fold_changes import merge as merge_changes
 from lakehouse_assets.silver.fold_events import merge as merge_events
 from lakehouse_assets.silver.folding import Folded, Merged, Work, finish
@@ -107,7 +110,7 @@ def _rebuild(
     bronze = load(catalog, f"bronze.{table.id}")
     if bronze is None:
         return Folded()
-    _require_bronze(table, bronze, days.first, needed)
+    require_bronze(table, bronze, days.first, needed)
     work = Work(connect(platform.memory_limit), catalog, table, bronze, silver, watermark(silver).offsets)
     replaced = data_files(silver, days.inside)
     merged = merge(work, days, replaced)
@@ -119,7 +122,8 @@ def _rebuild(
     return finish(work, replace(merged, summary=summary, rejudged=True))
 
 
-def _require_bronze(table: Table, bronze: IcebergTable, first: date, needed: date) -> None:
+def require_bronze(table: Table, bronze: IcebergTable, first: date, needed: date) -> None:
+    """Raises CannotRebuild where bronze no longer holds the day `needed`, which the day `first` is built from."""
     dropped = marks(bronze).get(DROPPED_THROUGH)
     if dropped is not None and needed <= date.fromisoformat(dropped):
         oldest = date.fromisoformat(dropped) + _DAY + (first - needed)
@@ -130,7 +134,7 @@ def _require_bronze(table: Table, bronze: IcebergTable, first: date, needed: dat
 
 
 def _merge_changes(work: Work, days: _Days, replaced: list[DataFile]) -> Merged:
-    conn, table = work.conn, work.table
+    conn, table, known, begun = work.conn, work.table, marks(work.silver), epochs(work.bronze)
     near: BooleanExpression = LessThan("source_ts_ms", _milliseconds(days.last + _DAY))
     wanted = f"source_ts_ms < {_milliseconds(days.last + _DAY)}"
     if days.first > FIRST_DAY:
@@ -140,25 +144,32 @@ def _merge_changes(work: Work, days: _Days, replaced: list[DataFile]) -> Merged:
         near, wanted = AlwaysFalse(), "false"
     folded = folded_sql(conn, work.bronze, work.offsets, near)
     conn.execute(f"create or replace temp view bronze_rows as select * from ({folded}) where {wanted}")
-    conn.execute(f"create or replace temp view context as {_context_sql(work)}")
-    stage(conn, table, marks(work.silver).get(HIGHEST, ""), {})
+    conn.execute(f"create or replace temp view context as {_context_sql(work, begun)}")
+    stage(conn, table, known.get(HIGHEST, ""), {}, begun)
     merged = merge_changes(work, replaced, days.outside)
     identity = ", ".join([*(quoted(k) for k in table.key), "change_position"])
     [(lost,)] = conn.execute(f"""
         select count(*) from ({select(work.silver, replaced)}) where op != 't'
           and ({identity}) not in (select ({identity}) from resolved where op != 't')""").fetchall()
-    return replace(merged, summary={LOST: str(lost)})
+    return replace(merged, summary={LOST: str(lost), **highest(conn, known), STREAMED: _streamed(conn, known)})
 
 
-def _context_sql(work: Work) -> str:
+def _streamed(conn: duckdb.DuckDBPyConnection, known: Mapping[str, str]) -> str:
+    """The last streamed positions; one whose change is of another epoch since then is told anew."""
+    streamed: dict[str, str] = json.loads(known.get(STREAMED, "{}"))
+    moved = {p: at for p, at in last_streamed(conn).items() if within_epoch(at) == within_epoch(streamed.get(p, ""))}
+    return json.dumps({**streamed, **moved})
+
+
+def _context_sql(work: Work, begun: Epochs) -> str:
     """An incremental snapshot's read takes the place of the change before it, which may be of any day. What bronze no
     longer holds of those, the table still does."""
     [(reads,)] = work.conn.execute(f"select count(*) from bronze_rows where {IS_INCREMENTAL}").fetchall()
     if not reads:
-        return context_sql("bronze_rows")
+        return context_sql("bronze_rows", begun)
     folded = folded_sql(work.conn, work.bronze, work.offsets, AlwaysTrue())
     return f"""
-        {context_sql(f"({folded})")}
+        {context_sql(f"({folded})", begun)}
         union all
         select topic, partition, "offset", op, null, change_position
         from ({select(work.silver, data_files(work.silver))}) where op != 'r'"""

@@ -1,7 +1,4 @@
-"""CDC: the changes of a table in the database's own order, and the rows that they leave.
-
-An epoch (`connectors reset`) and the end of a complete re-snapshot are outside of this model.
-"""
+"""CDC: the changes of a table in the database's own order, and the rows that they leave."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from .bronze import key_of, valid_contents
-from .inputs import Inputs, Row, Rows
+from .inputs import Inputs, Message, Row, Rows
 from .rules import Refused
 from .tables import Table, table
 from .values import UNAVAILABLE, NotCastable, decode
@@ -22,9 +19,9 @@ from .values import UNAVAILABLE, NotCastable, decode
 FIRST_DAY = date(2020, 1, 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Position = tuple[int, int, int, bool]
-"""PostgreSQL: last commit LSN, LSN, 0. MariaDB: binlog number, pos, row. Last whether it is a streamed change: where a
-snapshot read and a change share a position, the read loses."""
+Position = tuple[int, int, int, int, bool]
+"""First the epoch. PostgreSQL: last commit LSN, LSN, 0. MariaDB: binlog number, pos, row. Last whether it is a streamed
+change: where a snapshot read and a change share a position, the read loses."""
 
 
 @dataclass(frozen=True)
@@ -152,14 +149,15 @@ def _read(inputs: Inputs, described: Table) -> Iterator[Change | Refused]:
     """Every valid message as a change, by partition and offset; logical messages (op m) are none."""
     streamed: dict[int, Position] = {}
     for message, envelope in valid_contents(inputs, described):
-        op, source = envelope["op"], envelope["source"]
+        op, source, epoch = envelope["op"], envelope["source"], _epoch(inputs, message)
         if op == "m":
             continue
         if op == "r" and source.get("snapshot") == "incremental":
             # It was read while changes were streamed: it is as new as the change before it in its partition.
-            position = (*streamed.get(message.partition, (0, 0, 0, True))[:3], False)
+            before = streamed.get(message.partition)
+            position = (*before[:4], False) if before and before[0] == epoch else (epoch, 0, 0, 0, False)
         else:
-            position = _position(described, op, source)
+            position = (epoch, *_position(described, op, source))
         if op != "r":
             streamed[message.partition] = position
         image = {} if op in "dt" else envelope["after"]
@@ -178,7 +176,13 @@ def _read(inputs: Inputs, described: Table) -> Iterator[Change | Refused]:
         yield Change(position, values[described.key], op, values, absent, time, *place)
 
 
-def _position(described: Table, op: str, source: Mapping[str, Any]) -> Position:
+def _epoch(inputs: Inputs, message: Message) -> int:
+    """How often the log began anew at or before the message's offset."""
+    begun = inputs.epochs.get(message.topic, ())
+    return sum(message.offset >= first.get(message.partition, 0) for first in begun)
+
+
+def _position(described: Table, op: str, source: Mapping[str, Any]) -> tuple[int, int, int, bool]:
     if described.feed == "postgresql":
         lsn = int(source["lsn"])
         last_commit = json.loads(source.get("sequence") or "[null]")[0]

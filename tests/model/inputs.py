@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, Literal
 Encoding = Literal["string", "default"]
 Row = dict[str, Any]
 Rows = list[Row]
+Epochs = Mapping[str, Sequence[Mapping[int, int]]]
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,15 @@ class Inputs:
 
     `messages` are a topic's, by partition and offset. `files` are a table's CSV files in landing order.
     `encoding` says how Debezium wrote decimals and times: "string" (decimal string, isostring) or "default".
-    `today` bounds event dates.
+    `today` bounds event dates. `epochs` are a topic's: for each time that its source's log began anew the first offset
+    per partition from which the new log tells, 0 where a partition is not named.
     """
 
     messages: Mapping[str, tuple[Message, ...]]
     files: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
     encoding: Encoding = "string"
     today: date = date(2100, 1, 1)
+    epochs: Epochs = field(default_factory=dict)
 
 
 def inputs_of(
@@ -48,6 +51,7 @@ def inputs_of(
     *,
     encoding: Encoding = "string",
     today: date | None = None,
+    epochs: Epochs | None = None,
 ) -> Inputs:
     """Inputs of messages in any order and of CSV contents per table id (`retail_orders`) in landing order."""
     by_topic: dict[str, list[Message]] = {}
@@ -58,6 +62,7 @@ def inputs_of(
         {table_id: tuple(contents) for table_id, contents in (files or {}).items()},
         encoding,
         today or datetime.now(UTC).date(),
+        epochs or {},
     )
 
 
@@ -67,14 +72,16 @@ def json_message(topic: str, offset: int, value: Any, key: Any = None, partition
     return Message(topic, partition, offset, None if key is None else json.dumps(key), payload)
 
 
-def read_home(home: Path, *, encoding: Encoding = "string", today: date | None = None) -> Inputs:
+def read_home(
+    home: Path, *, encoding: Encoding = "string", today: date | None = None, epochs: Epochs | None = None
+) -> Inputs:
     """The inputs in a LAKEHOUSE_HOME: `events/<topic>/<partition>.jsonl` and `files/<source>/<table>/*.csv`."""
     logs = sorted((home / "events").glob("*/*.jsonl"))
     messages = [message for log in logs for message in parse_lines(log.read_bytes())]
     files: dict[str, list[bytes]] = {}
     for path in sorted((home / "files").glob("*/*/*.csv"), key=lambda each: each.name):
         files.setdefault(f"{path.parent.parent.name}_{path.parent.name}", []).append(path.read_bytes())
-    return inputs_of(messages, files, encoding=encoding, today=today)
+    return inputs_of(messages, files, encoding=encoding, today=today, epochs=epochs)
 
 
 def read_capture(folder: Path, *, encoding: Encoding) -> Inputs:

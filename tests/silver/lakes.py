@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -126,9 +126,11 @@ def timeless(found: Rows) -> Rows:
     return sorted(({k: v for k, v in row.items() if k not in hidden} for row in found), key=repr)
 
 
-def differences(platform: Platform, table: Table, encoding: Any = "string") -> list[str]:
+def differences(
+    platform: Platform, table: Table, encoding: Any = "string", epochs: Sequence[Mapping[int, int]] = ()
+) -> list[str]:
     """How silver differs from the model, in sentences; also where its accounts do not balance."""
-    inputs = model.read_home(platform.home, encoding=encoding)
+    inputs = model.read_home(platform.home, encoding=encoding, epochs={table.topic: epochs})
     key = table.key[0]
     found = model.compare(table.id, model.current_rows(inputs, table.id), current(platform, table), key)
     place = ("table", "topic", "partition", "offset")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lakehouse_assets.contracts import registry
-from lakehouse_assets.engines.debezium.position import incremental_sql, sql
+from lakehouse_assets.engines.debezium.position import epoch_sql, incremental_sql, sql
 from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.sources.changes import Knobs, history
 from lakehouse_assets.sources.positions import Placed, place
@@ -17,6 +17,8 @@ from lakehouse_assets.sources.positions import Placed, place
 CONN = connect()
 _COLUMNS = {
     "op": "varchar",
+    "partition": "integer",
+    "offset": "bigint",
     "source_snapshot": "varchar",
     "source_sequence": "varchar",
     "source_lsn": "bigint",
@@ -27,10 +29,11 @@ _COLUMNS = {
 
 
 def _position(op: str, epoch: int = 0, **source: Any) -> str | None:
-    given = {"op": op, **{f"source_{k}": v for k, v in source.items()}}
-    columns = ", ".join(f"${name}::{kind} as {name}" for name, kind in _COLUMNS.items())
+    """Of a change at offset 100, before which so many epochs began."""
+    given = {"op": op, "partition": 0, "offset": 100, **{f"source_{k}": v for k, v in source.items()}}
+    columns = ", ".join(f'${name}::{kind} as "{name}"' for name, kind in _COLUMNS.items())
     parameters = {name: given.get(name) for name in _COLUMNS}
-    found = CONN.execute(f"select {sql(epoch)} from (select {columns})", parameters).fetchall()
+    found = CONN.execute(f"select {sql([{0: 100}] * epoch)} from (select {columns})", parameters).fetchall()
     position: str | None = found[0][0]
     return position
 
@@ -92,6 +95,14 @@ def test_a_later_epoch_sorts_after_everything_of_an_earlier_one() -> None:
     assert before < str(_position("u", epoch=1, sequence='["1","2"]', lsn=2))
 
 
+def test_an_epoch_holds_from_its_first_offset_of_each_partition_on() -> None:
+    begun = [{0: 100, 1: 7}, {0: 100, 1: 9}]
+    places = [(0, 99), (0, 100), (1, 6), (1, 7), (1, 8), (1, 9), (2, 0)]
+    listed = ", ".join(f"({partition}, {offset})" for partition, offset in places)
+    found = CONN.execute(f'select {epoch_sql(begun)} from (values {listed}) t(partition, "offset")').fetchall()
+    assert [int(epoch) for (epoch,) in found] == [0, 2, 0, 1, 1, 2, 2]
+
+
 def test_an_incremental_read_takes_the_place_of_the_change_before_it_and_loses_ties() -> None:
     assert _position("r", snapshot="incremental", lsn=7) is None
     before = _position("u", sequence='["5","6"]', lsn=6)
@@ -99,3 +110,12 @@ def test_an_incremental_read_takes_the_place_of_the_change_before_it_and_loses_t
     (read,) = found[0]
     assert read == str(before)[:-1] + "0"
     assert read < str(before)
+
+
+def test_an_incremental_read_before_any_change_of_its_epoch_begins_it() -> None:
+    before = _position("u", epoch=1, sequence='["5","6"]', lsn=6)
+    read_at = incremental_sql("$before::varchar", [{0: 100}, {0: 200}])
+    query = f'select {read_at} from (select 0 as partition, 200 as "offset")'
+    [(read,)] = CONN.execute(query, {"before": before}).fetchall()
+    assert str(before) < read < str(_position("r", epoch=2, lsn=1))
+    assert len(read) == len(str(before))
