@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo dev test check sync constraints clean
+.PHONY: help install install-dev demo dev test chaos check sync constraints clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -59,6 +59,11 @@ IN_MEMORY := $(if $(wildcard /dev/shm),TMPDIR=/dev/shm)
 
 test: .venv/.installed-dev $(MANIFEST)  ## every test that needs no server (ARGS='-k name')
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+MINUTES ?= 30
+SEED ?= 1
+chaos: .venv/.installed-dev $(MANIFEST)  ## kill, race and break it for MINUTES=30 from SEED=1; writes docs/chaos-report.md
+	$(IN_MEMORY) $(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) --report docs/chaos-report.md $(ARGS)
 
 check: .venv/.installed-dev $(MANIFEST)  ## lint, format, types, imports, SQL, generated files
 	$(BIN)/ruff check .

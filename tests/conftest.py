@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -46,3 +47,10 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
 def lake(platform: Platform) -> Catalog:
     """The platform's catalog, under a name that tests/engines/clickhouse does not use."""
     return platform.open_catalog()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Prints what a test that draws its cases says of them."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, said in report.user_properties:
+            terminalreporter.write_line(f"{name}: {said}")

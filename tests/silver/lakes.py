@@ -6,11 +6,12 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import SqlCatalog
 
 from lakehouse_assets.bronze.land import land
@@ -83,7 +84,14 @@ def fold(platform: Platform, table: Table) -> None:
 
 
 def rows(platform: Platform, identifier: str) -> Rows:
-    return list(platform.open_catalog().load_table(identifier).scan().to_arrow().to_pylist())
+    """Shared between calls: do not change them."""
+    catalog = platform.open_catalog()
+    return _rows_of(catalog, identifier, catalog.load_table(identifier).metadata_location)
+
+
+@lru_cache(maxsize=8)
+def _rows_of(catalog: Catalog, identifier: str, metadata: str) -> Rows:
+    return list(catalog.load_table(identifier).scan().to_arrow().to_pylist())
 
 
 def changes(platform: Platform, table: Table) -> Rows:

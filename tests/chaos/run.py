@@ -1,0 +1,80 @@
+"""Keeps a number of jobs under way, each in a process of its own, until the time is over or one finds a difference.
+
+Where it stops: what a job is, is `jobs`'; what is said of it, `report`'s.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
+from typing import TYPE_CHECKING
+
+from tests.histories.tally import Tally
+
+if TYPE_CHECKING:
+    from tests.chaos.report import Report
+
+Job = Callable[[int], Tally]
+"""Takes a seed and counts what it did; a difference is an error."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The first `once` of the jobs run once, the others in turns, with seeds that count from `seed`."""
+
+    length: timedelta
+    seed: int
+    cores: int
+    jobs: tuple[Job, ...]
+    once: int = 0
+
+    def turns(self) -> Iterator[tuple[Job, int]]:
+        yield from ((job, self.seed) for job in self.jobs[: self.once])
+        again = self.jobs[self.once :]
+        yield from ((again[turn % len(again)], self.seed + turn) for turn in count())
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a job did, or the difference that it found."""
+
+    name: str
+    seed: int
+    tally: Tally
+    difference: str = ""
+
+
+def run(wanted: Run, report: Report) -> None:
+    """Jobs that are under way when the time is over come to their end."""
+    end = time.monotonic() + wanted.length.total_seconds()
+    turns = wanted.turns()
+    spawned = multiprocessing.get_context("spawn")
+    waiting: set[Future[Done]] = set()
+    with ProcessPoolExecutor(wanted.cores, mp_context=spawned, max_tasks_per_child=1) as pool:
+        while True:
+            while len(waiting) < wanted.cores and time.monotonic() < end and not report.differences:
+                job, seed = next(turns)
+                waiting.add(pool.submit(perform, job, seed))
+            if not waiting:
+                return
+            finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in finished:
+                report.add(future.result())
+
+
+def perform(job: Job, seed: int) -> Done:
+    begun = time.monotonic()
+    try:
+        done = Done(job.__name__, seed, job(seed))
+    except Exception:
+        done = Done(job.__name__, seed, Tally(), traceback.format_exc()[-6000:])
+    said = "found a difference" if done.difference else "done"
+    sys.stderr.write(f"{job.__name__} {seed}: {said} after {time.monotonic() - begun:.0f} s\n")
+    return done
