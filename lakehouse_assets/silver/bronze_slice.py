@@ -20,9 +20,9 @@ from pyiceberg.expressions import (
     And,
     BooleanExpression,
     EqualTo,
+    GreaterThan,
     GreaterThanOrEqual,
     LessThan,
-    NotIn,
     Or,
 )
 from pyiceberg.manifest import DataFile
@@ -126,16 +126,16 @@ def places(values: Mapping[str, int] | Mapping[str, str], kind: pa.DataType) -> 
 
 
 def _beyond(mark: Watermark) -> BooleanExpression:
-    """What tells the files that may hold rows beyond the watermark; a topic or partition that it lacks begins anew."""
-    known = [(*place.rpartition("/")[::2], offset) for place, offset in mark.offsets.items()]
-    if not known:
+    """Tells by statistics the files that may hold rows beyond the watermark; a partition that it lacks begins anew."""
+    topics = {place.rpartition("/")[0] for place in mark.offsets}
+    if len(topics) != 1:
         return AlwaysTrue()
-    near: BooleanExpression = Or(
-        NotIn("topic", {t for t, _, _ in known}), NotIn("partition", {int(p) for _, p, _ in known})
-    )
-    for topic, partition, offset in known:
-        place = And(EqualTo("topic", topic), EqualTo("partition", int(partition)))
-        near = Or(near, And(place, GreaterThanOrEqual("offset", offset)))
+    [topic] = topics
+    known = {int(place.rpartition("/")[2]): offset for place, offset in mark.offsets.items()}
+    near: BooleanExpression = Or(LessThan("topic", topic), GreaterThan("topic", topic))
+    near = Or(near, LessThan("partition", 0), GreaterThan("partition", max(known)))
+    for partition in range(max(known) + 1):
+        near = Or(near, And(EqualTo("partition", partition), GreaterThanOrEqual("offset", known.get(partition, 0))))
     return near
 
 

@@ -31,6 +31,7 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table as IcebergTable
 
 from lakehouse_assets.bronze.epochs import epochs
+from lakehouse_assets.bronze.land import state
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.debezium.position import Epochs, within_epoch
 from lakehouse_assets.engines.duckdb.session import connect, quoted, select
@@ -111,7 +112,9 @@ def _rebuild(
     if bronze is None:
         return Folded()
     require_bronze(table, bronze, days.first, needed)
-    work = Work(connect(platform.memory_limit), catalog, table, bronze, silver, watermark(silver).offsets)
+    folded = watermark(silver).offsets
+    _require_landed(table, bronze, folded)
+    work = Work(connect(platform.memory_limit), catalog, table, bronze, silver, folded)
     replaced = data_files(silver, days.inside)
     merged = merge(work, days, replaced)
     [(judged,)] = work.conn.execute("select count(*) from judged").fetchall()
@@ -131,6 +134,17 @@ def require_bronze(table: Table, bronze: IcebergTable, first: date, needed: date
             f"{table.id}: day {first} cannot be rebuilt, because bronze no longer holds the days up to {dropped}; the"
             f" oldest day that can be rebuilt is {oldest}"
         )
+
+
+def _require_landed(table: Table, bronze: IcebergTable, folded: Mapping[str, int]) -> None:
+    """After a rollback bronze lacks, until it is landed again, some of what the table has folded."""
+    landed = {f"{table.topic}/{partition}": offset for partition, offset in state(bronze).offsets.items()}
+    for place, offset in sorted(folded.items()):
+        if landed.get(place, offset) < offset:
+            raise CannotRebuild(
+                f"{table.id}: {place} is folded up to offset {offset}, bronze was rolled back to {landed[place]}; land"
+                " what was rolled away first, by an increment"
+            )
 
 
 def _merge_changes(work: Work, days: _Days, replaced: list[DataFile]) -> Merged:

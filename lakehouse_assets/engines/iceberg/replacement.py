@@ -33,7 +33,12 @@ class Replacement(_OverwriteFiles):
         alive = [m for m in manifests if m.added_snapshot_id == self._snapshot_id or _holds_files(m)]
         data = [m for m in alive if m.content == ManifestContent.DATA]
         merger = _ManifestMergeManager(MANIFEST_BYTES, 2, True, self)
-        return merger.merge_manifests(data) + [m for m in alive if m.content == ManifestContent.DELETES]
+        merged = merger.merge_manifests(data) + [m for m in alive if m.content == ManifestContent.DELETES]
+        # Those that were merged right after they were written are deleted with the commit, whatever becomes of it.
+        kept = {m.manifest_path for m in merged}
+        self._uncommitted_manifests += [path for path in self._written_manifests if path not in kept]
+        self._written_manifests = [path for path in self._written_manifests if path in kept]
+        return merged
 
 
 def _holds_files(manifest: ManifestFile) -> bool:

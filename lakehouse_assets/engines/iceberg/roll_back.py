@@ -1,0 +1,60 @@
+"""Makes an earlier snapshot of `main` the present one, in one commit that says so.
+
+The commit tags what was, moves `main`, and adds an empty snapshot whose marks tell readers that what they took from the
+snapshots in between is void. Numbers only grow, so that none of those is ever taken for a later one.
+Where it stops: whether it may be done, and what follows from it, is `operations/history.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from pyiceberg.exceptions import CommitFailedException, ValidationException
+from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Snapshot, ancestors_of
+from pyiceberg.table.update.snapshot import ManageSnapshots
+
+from lakehouse_assets.engines.iceberg.commit import (
+    CHANGED,
+    PER_COMMIT,
+    REBUILT,
+    ROLLED_BACK_TO,
+    Conflict,
+    next_sequence,
+    own_marks,
+)
+
+
+def roll_back(table: Table, target: Snapshot, tag: str, properties: Mapping[str, str]) -> Snapshot:
+    """The new snapshot, with the rows and marks of the target. Raises Conflict where another writer committed."""
+    head = cast(Snapshot, table.current_snapshot())
+    number = str(next_sequence(table))
+    keys = {
+        **marks_at(table, target),
+        CHANGED: number,
+        REBUILT: number,
+        ROLLED_BACK_TO: str(target.sequence_number or 0),
+    }
+    table.metadata.properties["commit.retry.num-retries"] = "0"
+    transaction = table.transaction()
+    try:
+        # The first of these states what `main` is: PyIceberg sends one statement of each kind.
+        ManageSnapshots(transaction).set_current_snapshot(snapshot_id=target.snapshot_id).commit()
+        ManageSnapshots(transaction).create_tag(head.snapshot_id, tag).commit()
+        with transaction.update_snapshot(snapshot_properties=keys).merge_append():
+            pass
+        if properties:
+            transaction.set_properties(dict(properties))
+        transaction.commit_transaction()
+    except (CommitFailedException, ValidationException) as error:
+        raise Conflict(f"{'.'.join(table.name())} was changed by another writer") from error
+    return cast(Snapshot, table.current_snapshot())
+
+
+def marks_at(table: Table, snapshot: Snapshot) -> dict[str, str]:
+    """The marks that the table had when the snapshot was the present one, but for those of one commit."""
+    for ancestor in ancestors_of(snapshot, table.metadata):
+        if found := own_marks(ancestor):
+            return {k: v for k, v in found.items() if k not in PER_COMMIT}
+    return {}
