@@ -39,12 +39,14 @@ COLUMNS = pa.schema(
         field("source_file_name", _STRING, "MySQL: binlog file."),
         field("source_pos", _LONG, "MySQL: position in the binlog file."),
         field("source_row", _INT, "MySQL: row of the event at that position."),
-        field("raw", pa.binary(), "The value's bytes, only where the message is not valid."),
+        field("raw", pa.binary(), "The value's bytes, only where the message is not valid or was not when it came."),
         field("error", _STRING, "Why the message is not valid: a dead letter."),
         field("ingestion_timestamp", TIMESTAMPTZ, "When the row was landed: the partition, by day.", False),
         field("source_system", _STRING, "The contract's source.", False),
         field("source_file", _STRING, "Topic and partition, or the CSV's path.", False),
         field("record_hash", _STRING, "MD5 of the value's bytes (of a tombstone's key, of the CSV line).", False),
+        field("replay_sequence", _LONG, "Number of the commit that replayed the row, which was a dead letter before."),
+        field("discarded_at", TIMESTAMPTZ, "When it was decided that a dead letter stays out."),
     ]
 )
 

@@ -24,8 +24,8 @@ from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.iceberg.commit import commit, discard
 from lakehouse_assets.engines.iceberg.rewrite_files import rewrite_files
 from lakehouse_assets.engines.iceberg.scan import bytes_of, manifests, tasks
+from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.platform import Platform
-from lakehouse_assets.silver.settle import settled
 
 ATTEMPTS = 50
 """A lander that commits every second is met now and then, never so often in a row."""

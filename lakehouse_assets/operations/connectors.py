@@ -29,6 +29,7 @@ from lakehouse_assets.engines.debezium import position
 from lakehouse_assets.engines.duckdb.session import connect, select
 from lakehouse_assets.engines.iceberg.commit import marks
 from lakehouse_assets.engines.iceberg.scan import data_files
+from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.iceberg.tables import load
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.partitions import FIRST_DAY
@@ -37,7 +38,6 @@ from lakehouse_assets.silver.bronze_slice import places, watermark
 from lakehouse_assets.silver.changes_sql import IS_CHANGE, IS_INCREMENTAL
 from lakehouse_assets.silver.fold_changes import HIGHEST, HIGHEST_MS
 from lakehouse_assets.silver.rebuild import rebuild_changes, require_bronze
-from lakehouse_assets.silver.settle import settled
 
 
 class UnknownSource(LookupError):

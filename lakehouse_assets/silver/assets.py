@@ -187,7 +187,7 @@ def _results(
         yield checks.every_column_is_declared(table, handle)
     if spec.identifier == schema.changes_name(table):
         return
-    yield from checks.rules_hold(table, handle)
+    yield from checks.rules_hold(table, handle, platform.open_catalog())
     if table.source.kind == "cdc":
         yield checks.source_is_equalled(platform.open_catalog(), table)
     if checks.KEY_IS_UNIQUE in selected:

@@ -2,7 +2,8 @@
 
 A watermark is the consumed bronze snapshot with the next offset per topic partition, written in the commit that folds
 the rows. The snapshot finds the new files cheaply; the offsets decide row by row, so that an expired snapshot, a
-compaction or a rollback of bronze skips and repeats nothing.
+compaction or a rollback of bronze skips and repeats nothing. A dead letter that was replayed lies below the offsets: it
+is found by the number of the commit that replayed it, and the watermark says up to which number they were folded.
 Where it stops: what the rows mean is the folds' business.
 """
 
@@ -28,6 +29,7 @@ from pyiceberg.expressions import (
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table as IcebergTable
 
+from lakehouse_assets.bronze.dead_letters import last_replay
 from lakehouse_assets.engines.duckdb.session import connect, register_files, select
 from lakehouse_assets.engines.iceberg.commit import marks
 from lakehouse_assets.engines.iceberg.progress import moved
@@ -35,16 +37,18 @@ from lakehouse_assets.engines.iceberg.scan import appends_since, data_files, row
 
 SNAPSHOT = "lakehouse.bronze-snapshot"
 OFFSETS = "lakehouse.bronze-offsets"
+REPLAYED = "lakehouse.bronze-replay-sequence"
 
 SLICE_ROWS = 500_000
 
 
 @dataclass(frozen=True)
 class Watermark:
-    """`offsets` maps `topic/partition` to the next offset to fold."""
+    """`offsets` maps `topic/partition` to the next offset to fold; `replayed` numbers the last folded replay."""
 
     snapshot_id: int | None
     offsets: Mapping[str, int]
+    replayed: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,17 @@ class Slice:
 def watermark(silver: IcebergTable) -> Watermark:
     known = marks(silver)
     snapshot = known.get(SNAPSHOT)
-    return Watermark(int(snapshot) if snapshot else None, json.loads(known.get(OFFSETS, "{}")))
+    return Watermark(
+        int(snapshot) if snapshot else None, json.loads(known.get(OFFSETS, "{}")), int(known.get(REPLAYED, 0))
+    )
 
 
 def is_consumed(bronze: IcebergTable, mark: Watermark) -> bool:
     """Whether no row lies beyond the watermark. A compaction adds none, and is not looked at."""
+    return last_replay(bronze) <= mark.replayed and _is_read(bronze, mark)
+
+
+def _is_read(bronze: IcebergTable, mark: Watermark) -> bool:
     snapshot = bronze.current_snapshot()
     if snapshot is None or snapshot.snapshot_id == mark.snapshot_id:
         return True
@@ -79,7 +89,7 @@ def is_consumed(bronze: IcebergTable, mark: Watermark) -> bool:
 def slices(bronze: IcebergTable, mark: Watermark, rows: int = SLICE_ROWS) -> Iterator[Slice]:
     """What lies beyond the watermark in the order of landing, at about `rows` rows a slice."""
     snapshot = bronze.current_snapshot()
-    if snapshot is None or is_consumed(bronze, mark):
+    if snapshot is None or _is_read(bronze, mark):
         return
     appended = appends_since(bronze, mark.snapshot_id)
     if appended is None:
@@ -95,18 +105,41 @@ def slices(bronze: IcebergTable, mark: Watermark, rows: int = SLICE_ROWS) -> Ite
 
 
 def register(conn: duckdb.DuckDBPyConnection, bronze: IcebergTable, piece: Slice, mark: Watermark) -> dict[str, int]:
-    """Makes the view `bronze_rows` of the slice's rows beyond the watermark; returns the offsets that come after."""
+    """Makes the view `bronze_rows` of the slice's rows beyond the watermark; returns the offsets that come after.
+
+    A row whose replay is yet to fold is still the dead letter that it was, so that it counts once.
+    """
     register_files(conn, "bronze_files", bronze, piece.files)
     conn.register("folded_places", places(mark.offsets, pa.int64()))
     conn.register("bounded_places", places(piece.below, pa.int64()))
-    conn.execute("""
+    waits = f"coalesce(replay_sequence > {mark.replayed}, false)" if last_replay(bronze) > mark.replayed else "false"
+    conn.execute(f"""
         create or replace view bronze_rows as
-        select f.* from bronze_files f
+        select f.* replace (case when {waits} then 'not replayed yet' else error end as error,
+          case when not {waits} then data end as data)
+        from bronze_files f
         left join folded_places k on k.place = f.topic || '/' || f.partition
         left join bounded_places b on b.place = f.topic || '/' || f.partition
         where f."offset" >= coalesce(k.value, 0) and (b.value is null or f."offset" < b.value)""")
     reached = conn.execute("""select topic || '/' || partition, max("offset") + 1 from bronze_rows group by 1""")
     return {**mark.offsets, **dict(reached.fetchall())}
+
+
+def replays(conn: duckdb.DuckDBPyConnection, bronze: IcebergTable, mark: Watermark) -> list[int]:
+    """The numbers of the replays beyond the watermark, in their order."""
+    if last_replay(bronze) <= mark.replayed:
+        return []
+    files = data_files(bronze, GreaterThan("replay_sequence", mark.replayed))
+    found = conn.execute(f"""
+        select distinct replay_sequence from ({select(bronze, files)})
+        where replay_sequence > {mark.replayed} order by 1""")
+    return [number for (number,) in found.fetchall()]
+
+
+def register_replay(conn: duckdb.DuckDBPyConnection, bronze: IcebergTable, number: int, mark: Watermark) -> None:
+    """Makes the view `bronze_rows` of the rows of one replay, which lie below the watermark."""
+    folded = folded_sql(conn, bronze, mark.offsets, EqualTo("replay_sequence", number))
+    conn.execute(f"create or replace view bronze_rows as select * from ({folded}) where replay_sequence = {number}")
 
 
 def folded_sql(

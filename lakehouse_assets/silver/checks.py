@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import dagster as dg
 import duckdb
 from pyiceberg.catalog import Catalog
-from pyiceberg.expressions import And, EqualTo, IsNull
 from pyiceberg.table import Table as IcebergTable
 
 from lakehouse_assets.asset_facts import asset_key, size
@@ -22,7 +21,7 @@ from lakehouse_assets.engines.iceberg import rewrite
 from lakehouse_assets.engines.iceberg.commit import marks
 from lakehouse_assets.engines.iceberg.scan import changed_since, data_files, sequence_of
 from lakehouse_assets.engines.iceberg.tables import load
-from lakehouse_assets.silver import schema
+from lakehouse_assets.silver import rejects, schema
 from lakehouse_assets.silver.accounting import account, refused_by_rule
 from lakehouse_assets.silver.cast import claims
 from lakehouse_assets.silver.fold_current import violations
@@ -57,7 +56,7 @@ def specs(table: Table, name: str) -> list[dg.AssetCheckSpec]:
     if table.source.kind == "cdc":
         equal = "No change of the source waits among the rejects."
         return [unique, dg.AssetCheckSpec(equals_source(table), asset=key, description=equal), *rules]
-    limit = f"At most {table.reject_threshold:.0%} of the rows were rejected."
+    limit = f"At most {table.reject_threshold:.0%} of the rows are rejects that nobody decided on."
     return [accounted, declared, unique, dg.AssetCheckSpec(FITS, asset=key, description=limit), *rules]
 
 
@@ -93,7 +92,7 @@ def every_column_is_declared(table: Table, silver: IcebergTable) -> dg.AssetChec
     )
 
 
-def rules_hold(table: Table, current: IcebergTable) -> Iterator[dg.AssetCheckResult]:
+def rules_hold(table: Table, current: IcebergTable, catalog: Catalog) -> Iterator[dg.AssetCheckResult]:
     """One result per claim. A CDC table keeps rows that break one, flagged; events and files have refused them."""
     known = marks(current)
     broken = violations(known) if table.source.kind == "cdc" else refused_by_rule(known)
@@ -107,25 +106,24 @@ def rules_hold(table: Table, current: IcebergTable) -> Iterator[dg.AssetCheckRes
         )
     if table.source.kind != "cdc":
         found = account(known)
-        share = found.rejected / found.taken_in if found.taken_in else 0.0
+        discarded = rejects.decided(catalog, table).discarded
+        share = (found.rejected - discarded) / found.taken_in if found.taken_in else 0.0
         yield dg.AssetCheckResult(
             passed=share <= table.reject_threshold,
             asset_key=asset_key(schema.current_name(table)),
             check_name=FITS,
-            metadata={"share": share, "threshold": table.reject_threshold, **dict(broken)},
+            metadata={"share": share, "threshold": table.reject_threshold, "discarded": discarded, **dict(broken)},
         )
 
 
 def source_is_equalled(catalog: Catalog, table: Table) -> dg.AssetCheckResult:
-    """Fails while a change of the table is a reject that was not replayed."""
-    rejects = load(catalog, schema.REJECTS)
-    waiting = And(EqualTo("table", table.id), IsNull("replayed_at"))
-    rows = rejects.scan(row_filter=waiting, selected_fields=("offset",)).to_arrow().num_rows if rejects else 0
+    """Fails while a change of the table is a reject that nobody decided on."""
+    counts = rejects.decided(catalog, table)
     return dg.AssetCheckResult(
-        passed=rows == 0,
+        passed=counts.open == 0,
         asset_key=asset_key(schema.current_name(table)),
         check_name=equals_source(table),
-        metadata={"changes_among_the_rejects": rows},
+        metadata={"changes_among_the_rejects": counts.open, "changes_that_were_discarded": counts.discarded},
     )
 
 

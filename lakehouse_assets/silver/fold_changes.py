@@ -17,7 +17,7 @@ from dataclasses import replace
 
 import duckdb
 import pyarrow as pa
-from pyiceberg.expressions import BooleanExpression
+from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.manifest import DataFile
 
 from lakehouse_assets.bronze.epochs import epochs
@@ -26,11 +26,13 @@ from lakehouse_assets.engines.debezium.position import Epochs
 from lakehouse_assets.engines.duckdb.session import quoted, select
 from lakehouse_assets.engines.iceberg import rewrite
 from lakehouse_assets.engines.iceberg.commit import marks, next_sequence
+from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.silver import schema
-from lakehouse_assets.silver.bronze_slice import places
+from lakehouse_assets.silver.bronze_slice import folded_sql, places
 from lakehouse_assets.silver.changes_sql import (
     IS_CHANGE,
+    IS_INCREMENTAL,
     PRECEDING_SQL,
     context_sql,
     first_deliveries_sql,
@@ -54,7 +56,18 @@ def fold_changes(platform: Platform, table: Table) -> Folded:
 
     Raises RuleBroken, SourceWasReset, and Conflict where other writers kept committing.
     """
-    return fold_bronze(platform, table, schema.changes(table), _merge_slice)
+    return fold_bronze(platform, table, schema.changes(table), _merge_slice, again)
+
+
+def again(work: Work) -> Merged:
+    """`bronze_rows` below the watermark, folded once more at their own positions; those that the table holds already
+    change nothing. They are no longer ignored, as dead letters were."""
+    conn, known, begun = work.conn, marks(work.silver), epochs(work.bronze)
+    conn.execute(f"create or replace view context as {whole_context_sql(work, begun)}")
+    stage(conn, work.table, known.get(HIGHEST, ""), {}, begun)
+    [(changes,)] = conn.execute(f"select count(*) from bronze_rows where {IS_CHANGE}").fetchall()
+    merged = merge(work)
+    return replace(merged, ignored=-changes, summary={**merged.summary, **highest(conn, known)}, rejudged=True)
 
 
 def _merge_slice(work: Work) -> Merged:
@@ -90,6 +103,20 @@ def last_streamed(conn: duckdb.DuckDBPyConnection) -> dict[str, str]:
         select topic || '/' || partition, arg_max(streamed_position, "offset") from context
         where streamed_position is not null group by 1""").fetchall()
     return dict(found)
+
+
+def whole_context_sql(work: Work, begun: Epochs) -> str:
+    """An incremental snapshot's read takes the place of the change before it, which may be of any day. What bronze no
+    longer holds of those, the table still does."""
+    [(reads,)] = work.conn.execute(f"select count(*) from bronze_rows where {IS_INCREMENTAL}").fetchall()
+    if not reads:
+        return context_sql("bronze_rows", begun)
+    folded = folded_sql(work.conn, work.bronze, work.offsets, AlwaysTrue())
+    return f"""
+        {context_sql(f"({folded})", begun)}
+        union all
+        select topic, partition, "offset", op, null, change_position
+        from ({select(work.silver, data_files(work.silver))}) where op != 'r'"""
 
 
 def stage(conn: duckdb.DuckDBPyConnection, table: Table, highest: str, streamed: dict[str, str], begun: Epochs) -> None:

@@ -33,13 +33,13 @@ from lakehouse_assets.engines.iceberg.commit import (
 )
 from lakehouse_assets.engines.iceberg.progress import moved
 from lakehouse_assets.engines.iceberg.scan import data_files, sequence_of
+from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.iceberg.tables import ensure, load
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.silver import schema
 from lakehouse_assets.silver.bronze_slice import SLICE_ROWS
 from lakehouse_assets.silver.current_sql import differing_sql, latest_sql
 from lakehouse_assets.silver.lost_keys import lost_keys
-from lakehouse_assets.silver.settle import settled
 
 THROUGH = "lakehouse.through"
 TRUNCATED = "lakehouse.truncated-position"

@@ -12,6 +12,7 @@ Where it stops: windows over events are the speed layer's, days of them the mart
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
@@ -30,7 +31,14 @@ from lakehouse_assets.silver.folding import Folded, Merged, Work, fold_bronze
 
 def fold_events(platform: Platform, table: Table) -> Folded:
     """Folds every event that bronze holds beyond the watermark, a bounded slice a commit."""
-    return fold_bronze(platform, table, schema.events(table), _merge_slice)
+    return fold_bronze(platform, table, schema.events(table), _merge_slice, again)
+
+
+def again(work: Work) -> Merged:
+    """`bronze_rows` below the watermark, folded once more; those that the table holds already change nothing. They are
+    no longer ignored, as dead letters were."""
+    merged = _merge_slice(work)
+    return replace(merged, taken_in=0, ignored=merged.ignored - merged.taken_in, rejudged=True)
 
 
 def _merge_slice(work: Work) -> Merged:

@@ -6,6 +6,8 @@ refused, and the row before it stays. Where it stops: files carry no deletes; a 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
 
@@ -22,7 +24,13 @@ from lakehouse_assets.silver.folding import Folded, Merged, Work, fold_bronze
 
 def fold_files(platform: Platform, table: Table) -> Folded:
     """Folds every landed row beyond the watermark, a bounded slice a commit."""
-    return fold_bronze(platform, table, schema.files(table), _merge_slice)
+    return fold_bronze(platform, table, schema.files(table), _merge_slice, again)
+
+
+def again(work: Work) -> Merged:
+    """`bronze_rows` below the watermark, folded once more; a row that a later one replaced changes nothing."""
+    merged = _merge_slice(work)
+    return replace(merged, taken_in=0, ignored=merged.ignored - merged.taken_in, rejudged=True)
 
 
 def _merge_slice(work: Work) -> Merged:
@@ -36,10 +44,13 @@ def _merge_slice(work: Work) -> Merged:
           coalesce(misfit.reason, array_to_string(broken, ', ')) as reason, data
         from staged where misfit is not null or len(broken) > 0""")
     keys = ", ".join(quoted(k) for k in table.key)
+    told = conn.sql(f"select distinct {keys} from staged where misfit is null and len(broken) = 0").to_arrow_table()
+    conn.register("held", rewrite.match(conn, silver, told).rows)
     conn.execute(f"""
         create or replace temp table latest as
-        select * from staged where misfit is null and len(broken) = 0
-        qualify row_number() over (partition by {keys} order by row_number desc) = 1""")
+        select s.* from staged s left join held h using ({keys})
+        where s.misfit is null and len(s.broken) = 0 and s.row_number > coalesce(h.row_number, -1)
+        qualify row_number() over (partition by {keys} order by s.row_number desc) = 1""")
     found = rewrite.match(conn, silver, conn.sql(f"select {keys} from latest").to_arrow_table())
     names = ", ".join(quoted(n) for n in schema.files(table).schema.names if n != "load_sequence")
     rows = conn.sql(f"select {names}, {next_sequence(silver)}::bigint as load_sequence from latest").to_arrow_table()

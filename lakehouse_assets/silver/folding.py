@@ -1,7 +1,9 @@
 """What the folds share: the loop over slices of bronze, and the commit of rows, marks, counts and rejects.
 
 1. Each slice is one commit over a table that is read anew; a conflict repeats from the present watermark.
-2. Rejects are written first, then rows, watermark and counts as one snapshot.
+2. New rejects are written first, then rows, watermark and counts as one snapshot; rejects that no longer apply go last,
+   so that a crash at any point leaves no row out of both.
+3. Dead letters that were replayed come after the slices, one commit per replay.
 
 Where it stops: which rows a slice adds and replaces is each fold's own.
 """
@@ -31,23 +33,25 @@ from lakehouse_assets.engines.iceberg.commit import (
     next_sequence,
 )
 from lakehouse_assets.engines.iceberg.scan import rows_of
+from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.iceberg.tables import TableSpec, ensure, load
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.silver import bronze_slice, rejects
 from lakehouse_assets.silver.accounting import REFUSED, Account, account, refused_by_rule
-from lakehouse_assets.silver.settle import settled
 from lakehouse_assets.silver.undeclared import noticed
 
 
 @dataclass(frozen=True)
 class Folded:
-    """What one run did, in rows; `days` are the ISO days whose rows it wrote or replaced."""
+    """What one run did, in rows; `days` are the ISO days whose rows it wrote or replaced, `cleared` counts bronze rows
+    that were rejects and are none any more."""
 
     account: Account = field(default_factory=Account)
     days: frozenset[str] = frozenset()
+    cleared: int = 0
 
     def __add__(self, other: Folded) -> Folded:
-        return Folded(self.account + other.account, self.days | other.days)
+        return Folded(self.account + other.account, self.days | other.days, self.cleared + other.cleared)
 
 
 @dataclass(frozen=True)
@@ -80,18 +84,30 @@ class Merged:
     rejudged: bool = False
 
 
-def fold_bronze(platform: Platform, table: Table, spec: TableSpec, merge: Callable[[Work], Merged]) -> Folded:
+def fold_bronze(
+    platform: Platform,
+    table: Table,
+    spec: TableSpec,
+    merge: Callable[[Work], Merged],
+    again: Callable[[Work], Merged],
+) -> Folded:
     """Folds what bronze holds beyond the table's watermark; nothing where bronze does not exist yet.
 
-    `merge` finds the slice's rows in the session's view `bronze_rows`. Raises Conflict where others kept committing.
+    `merge` finds the slice's rows in the session's view `bronze_rows`, `again` those of a replay, which were counted as
+    ignored. Raises Conflict where others kept committing.
     """
     done: list[Folded] = []
-    settled(lambda: _drain(platform, table, spec, merge, done))
+    settled(lambda: _drain(platform, table, spec, merge, again, done))
     return sum(done, Folded())
 
 
 def _drain(
-    platform: Platform, table: Table, spec: TableSpec, merge: Callable[[Work], Merged], done: list[Folded]
+    platform: Platform,
+    table: Table,
+    spec: TableSpec,
+    merge: Callable[[Work], Merged],
+    again: Callable[[Work], Merged],
+    done: list[Folded],
 ) -> None:
     catalog = platform.open_catalog()
     silver = ensure(catalog, spec)
@@ -106,6 +122,13 @@ def _drain(
         summary = {**consumed, bronze_slice.OFFSETS: json.dumps(offsets), **noticed(conn, table, marks(silver))}
         work = Work(conn, catalog, table, bronze, silver, offsets, summary)
         done.append(finish(work, merge(work)))
+    for number in bronze_slice.replays(conn, bronze, bronze_slice.watermark(catalog.load_table(spec.identifier))):
+        silver = catalog.load_table(spec.identifier)
+        mark = bronze_slice.watermark(silver)
+        if mark.replayed < number:
+            bronze_slice.register_replay(conn, bronze, number, mark)
+            work = Work(conn, catalog, table, bronze, silver, mark.offsets, {bronze_slice.REPLAYED: str(number)})
+            done.append(finish(work, again(work)))
 
 
 def finish(work: Work, merged: Merged) -> Folded:
@@ -139,4 +162,4 @@ def finish(work: Work, merged: Merged) -> Folded:
     except Conflict:
         discard(silver, merged.added)
         raise
-    return Folded(after - before, days or frozenset())
+    return Folded(after - before, days or frozenset(), rejects.clear(conn, work.catalog, work.table))

@@ -18,7 +18,6 @@ from datetime import date, timedelta
 import duckdb
 from pyiceberg.expressions import (
     AlwaysFalse,
-    AlwaysTrue,
     And,
     BooleanExpression,
     GreaterThan,
@@ -33,22 +32,21 @@ from pyiceberg.table import Table as IcebergTable
 from lakehouse_assets.bronze.epochs import epochs
 from lakehouse_assets.bronze.land import state
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.debezium.position import Epochs, within_epoch
+from lakehouse_assets.engines.debezium.position import within_epoch
 from lakehouse_assets.engines.duckdb.session import connect, quoted, select
 from lakehouse_assets.engines.iceberg.commit import LOST, REBUILT_DAYS, marks
 from lakehouse_assets.engines.iceberg.scan import data_files
+from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.iceberg.tables import TableSpec, ensure, load
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.partitions import FIRST_DAY
 from lakehouse_assets.silver import schema
 from lakehouse_assets.silver.bronze_slice import folded_sql, watermark
-from lakehouse_assets.silver.changes_sql import IS_INCREMENTAL, context_sql
 from lakehouse_assets.silver.events_sql import staged_sql
-from lakehouse_assets.silver.fold_changes import HIGHEST, STREAMED, highest, last_streamed, stage
+from lakehouse_assets.silver.fold_changes import HIGHEST, STREAMED, highest, last_streamed, stage, whole_context_sql
 from lakehouse_assets.silver.fold_changes import merge as merge_changes
 from lakehouse_assets.silver.fold_events import merge as merge_events
 from lakehouse_assets.silver.folding import Folded, Merged, Work, finish
-from lakehouse_assets.silver.settle import settled
 
 DROPPED_THROUGH = "lakehouse.dropped-through"
 """Mark of a bronze table: the newest ISO day whose partition retention dropped."""
@@ -158,7 +156,7 @@ def _merge_changes(work: Work, days: _Days, replaced: list[DataFile]) -> Merged:
         near, wanted = AlwaysFalse(), "false"
     folded = folded_sql(conn, work.bronze, work.offsets, near)
     conn.execute(f"create or replace temp view bronze_rows as select * from ({folded}) where {wanted}")
-    conn.execute(f"create or replace temp view context as {_context_sql(work, begun)}")
+    conn.execute(f"create or replace temp view context as {whole_context_sql(work, begun)}")
     stage(conn, table, known.get(HIGHEST, ""), {}, begun)
     merged = merge_changes(work, replaced, days.outside)
     identity = ", ".join([*(quoted(k) for k in table.key), "change_position"])
@@ -173,20 +171,6 @@ def _streamed(conn: duckdb.DuckDBPyConnection, known: Mapping[str, str]) -> str:
     streamed: dict[str, str] = json.loads(known.get(STREAMED, "{}"))
     moved = {p: at for p, at in last_streamed(conn).items() if within_epoch(at) == within_epoch(streamed.get(p, ""))}
     return json.dumps({**streamed, **moved})
-
-
-def _context_sql(work: Work, begun: Epochs) -> str:
-    """An incremental snapshot's read takes the place of the change before it, which may be of any day. What bronze no
-    longer holds of those, the table still does."""
-    [(reads,)] = work.conn.execute(f"select count(*) from bronze_rows where {IS_INCREMENTAL}").fetchall()
-    if not reads:
-        return context_sql("bronze_rows", begun)
-    folded = folded_sql(work.conn, work.bronze, work.offsets, AlwaysTrue())
-    return f"""
-        {context_sql(f"({folded})", begun)}
-        union all
-        select topic, partition, "offset", op, null, change_position
-        from ({select(work.silver, data_files(work.silver))}) where op != 'r'"""
 
 
 def _merge_events(work: Work, days: _Days, replaced: list[DataFile]) -> Merged:

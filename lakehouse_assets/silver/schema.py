@@ -118,7 +118,7 @@ def rejects() -> TableSpec:
                 field("reason", pa.string(), "What was found and what was expected.", False),
                 field("data", pa.string(), "The row as bronze holds it."),
                 field("rejected_at", TIMESTAMPTZ, "When silver first refused the row.", False),
-                field("replayed_at", TIMESTAMPTZ, "When the row was taken after all."),
+                field("discarded_at", TIMESTAMPTZ, "When it was decided that the row stays out."),
             ]
         ),
         sort_by=("table", "partition", "offset"),
