@@ -28,8 +28,8 @@ from pyiceberg.table.update.snapshot import ExpireSnapshots
 
 from lakehouse_assets.engines.iceberg.commit import Conflict, commit, marks, own_marks
 from lakehouse_assets.engines.iceberg.reachable import Sizes, needed
+from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.platform import Platform
-from lakehouse_assets.silver.settle import settled
 
 AGE_MS, LEAST = "history.expire.max-snapshot-age-ms", "history.expire.min-snapshots-to-keep"
 MAX_AGE_MS, MIN_SNAPSHOTS = 432_000_000, 5
