@@ -16,14 +16,16 @@
 
 {% macro default__plain_text(column, type) -%}
     {%- set kind = type.split('(')[0] -%}
-    {%- if kind in ('text', 'varchar', 'char', 'uuid', 'json') -%}
+    {%- if kind in ('text', 'varchar', 'char', 'uuid', 'json', 'bits', 'numeric', 'interval') -%}
         {{ column }}
-    {%- elif kind in ('int', 'bigint', 'unsigned_bigint', 'decimal', 'date') -%}
+    {%- elif kind in ('int', 'bigint', 'unsigned_bigint', 'decimal', 'date', 'duration') -%}
         cast({{ column }} as varchar)
     {%- elif kind == 'bool' -%}
         case when {{ column }} then 'true' when not {{ column }} then 'false' end
     {%- elif kind in ('timestamptz', 'timestamp', 'datetime') -%}
         strftime({{ column }}, '%Y-%m-%d %H:%M:%S.%f')
+    {%- elif kind == 'time' -%}
+        strftime(date '1970-01-01' + {{ column }}, '%H:%M:%S.%f')
     {%- elif kind == 'bytes' -%}
         hex({{ column }})
     {%- else -%}
@@ -37,6 +39,8 @@
         cast(cast({{ column }} at time zone 'UTC' as timestamp(6)) as varchar)
     {%- elif kind == 'datetime' -%}
         cast(cast({{ column }} as timestamp(6)) as varchar)
+    {%- elif kind == 'time' -%}
+        cast(cast({{ column }} as time(6)) as varchar)
     {%- elif kind == 'bytes' -%}
         to_hex({{ column }})
     {%- else -%}

@@ -14,6 +14,9 @@ from lakehouse_assets.contracts.rules import Fits, Present, RefersTo, Rule, Uniq
 from lakehouse_assets.contracts.types import LogicalType
 
 SourceKind = Literal["cdc", "events", "files"]
+Envelope = Literal["debezium", "flat", "server"]
+DecimalMode = Literal["precise", "string", "double"]
+TimeMode = Literal["adaptive", "adaptive_time_microseconds", "connect", "isostring", "microseconds", "nanoseconds"]
 Transform = Literal["identity", "day", "month"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -28,7 +31,9 @@ def _require_name(what: str, name: str) -> None:
 class Source:
     """What the tables of one source have in common.
 
-    `topic` is a format with `{table}`; `decimal` and `time` are how Debezium was told to encode.
+    `topic` is a format with `{table}`. `envelope` is the form of Debezium's messages, and `decimal`, `time`, `interval`
+    and `unsigned` (its `bigint.unsigned.handling.mode`) how it was told to encode values, where a message brings no
+    schema that says so itself.
     """
 
     name: str
@@ -39,8 +44,11 @@ class Source:
     connector: Literal["postgresql", "mysql"] | None = None
     database: str | None = None
     schema: str | None = None
-    decimal: Literal["precise", "string", "double"] = "string"
-    time: Literal["adaptive", "adaptive_time_microseconds", "connect", "isostring"] = "isostring"
+    envelope: Envelope = "debezium"
+    decimal: DecimalMode = "string"
+    time: TimeMode = "isostring"
+    interval: Literal["numeric", "string"] = "numeric"
+    unsigned: Literal["long", "precise"] = "long"
 
     def __post_init__(self) -> None:
         _require_name("source", self.name)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal[
-    "text", "varchar", "char", "uuid", "json",
-    "int", "bigint", "unsigned_bigint", "decimal", "double", "bool",
-    "date", "timestamptz", "timestamp", "datetime", "bytes", "array",
+    "text", "varchar", "char", "uuid", "json", "bits",
+    "int", "bigint", "unsigned_bigint", "decimal", "numeric", "real", "double", "bool",
+    "date", "time", "timestamptz", "timestamp", "datetime", "interval", "duration", "bytes", "array",
 ]  # fmt: skip
 
 MAX_DECIMAL_PRECISION = 38
@@ -22,7 +22,7 @@ class LogicalType:
     """One type, e.g. `decimal(15, 2)`; `str()` gives that text.
 
     `precision` is decimal digits for `decimal`, fractional seconds for the time types, `length` characters for
-    `varchar` and `char`. `timestamp` is MySQL's (an instant, stored in UTC); `datetime` has no time zone.
+    `varchar` and `char`, and bits. `timestamp` is MySQL's (an instant, stored in UTC); `datetime` has no time zone.
     """
 
     kind: Kind
@@ -37,9 +37,9 @@ class LogicalType:
                 raise ValueError(f"decimal needs a precision of 1 to {MAX_DECIMAL_PRECISION}, got {self.precision}")
             if self.scale is None or not 0 <= self.scale <= self.precision:
                 raise ValueError(f"decimal({self.precision}) needs a scale of 0 to {self.precision}, got {self.scale}")
-        if self.kind in ("timestamptz", "timestamp", "datetime") and self.precision not in range(7):
+        if self.kind in ("time", "timestamptz", "timestamp", "datetime") and self.precision not in range(7):
             raise ValueError(f"{self.kind} needs a precision of 0 to 6, got {self.precision}")
-        if self.kind in ("varchar", "char") and (self.length is None or self.length < 1):
+        if self.kind in ("varchar", "char", "bits") and (self.length is None or self.length < 1):
             raise ValueError(f"{self.kind} needs a length of at least 1, got {self.length}")
         if (self.kind == "array") != (self.element is not None):
             raise ValueError("an array, and only an array, has an element type")
@@ -55,9 +55,16 @@ json = LogicalType("json")
 integer = LogicalType("int")
 bigint = LogicalType("bigint")
 unsigned_bigint = LogicalType("unsigned_bigint")
+numeric = LogicalType("numeric")
+"""PostgreSQL's `numeric` without precision: decimal text of any length, NaN and infinities too."""
+real = LogicalType("real")
 double = LogicalType("double")
 boolean = LogicalType("bool")
 date = LogicalType("date")
+interval = LogicalType("interval")
+"""PostgreSQL's `interval` as ISO 8601 text, for the connector's `interval.handling.mode=string`."""
+duration = LogicalType("duration")
+"""Microseconds: MySQL's `TIME`, which can be negative and longer than a day."""
 binary = LogicalType("bytes")
 
 
@@ -69,8 +76,18 @@ def char(length: int) -> LogicalType:
     return LogicalType("char", length=length)
 
 
+def bits(length: int) -> LogicalType:
+    """`BIT(n)` of more than one bit as text of 0 and 1, the highest bit first; a single bit is `boolean`."""
+    return LogicalType("bits", length=length)
+
+
 def decimal(precision: int, scale: int) -> LogicalType:
     return LogicalType("decimal", precision=precision, scale=scale)
+
+
+def time(precision: int = 6) -> LogicalType:
+    """PostgreSQL's `time`: a time of day without a time zone."""
+    return LogicalType("time", precision=precision)
 
 
 def timestamptz(precision: int = 6) -> LogicalType:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from lakehouse_assets.contracts.rules import AtLeast, Between, Fits, OneOf, Present, Rule, StartsWith
 from lakehouse_assets.contracts.table import Column, Table
 from lakehouse_assets.engines.debezium import placeholder
-from lakehouse_assets.engines.debezium.encodings import decode
+from lakehouse_assets.engines.debezium.decoding import decode
+from lakehouse_assets.engines.debezium.encodings import declared
 from lakehouse_assets.engines.duckdb.session import literal, quoted
 
 _TEXTS = ("text", "varchar", "char", "json")
@@ -51,7 +52,7 @@ def _knows(name: str) -> str:
 
 
 def typed(table: Table, column: Column) -> str:
-    return decode(column.type, table.source, text_of(table, column))
+    return decode(column.type, declared(column.type, table.source), text_of(table, column))
 
 
 def can_be_unavailable(table: Table, column: Column) -> bool:

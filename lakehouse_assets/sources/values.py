@@ -6,16 +6,19 @@ Where it stops: values are Python's (Decimal, date, datetime, UUID, ...); how De
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 import string
 import uuid
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from lakehouse_assets.contracts.types import Kind, LogicalType
 
-Value = str | int | float | bool | Decimal | date | datetime | uuid.UUID | bytes | list[object] | None
+Value = (
+    str | int | float | bool | Decimal | date | datetime | time | timedelta | uuid.UUID | bytes | list[object] | None
+)
 
 ODD_TEXTS = (
     "",
@@ -81,6 +84,14 @@ def _edges(kind: LogicalType) -> tuple[Value, ...]:
         unit = Decimal(1).scaleb(-(kind.scale or 0))
         largest = Decimal(f"{'9' * (kind.precision or 1)}e-{kind.scale or 0}")
         return (largest, largest.copy_negate(), unit, -unit, 0 * unit)
+    if kind.kind == "time":
+        return (
+            time(),
+            time(23, 59, 59, 999999 // 10 ** (6 - (kind.precision or 0)) * 10 ** (6 - (kind.precision or 0))),
+        )
+    if kind.kind == "bits":
+        length = kind.length or 1
+        return ("0" * length, "1" * length, "1".rjust(length, "0"), "1".ljust(length, "0"))
     if kind.kind in _TIMED:
         first, last = _MOMENTS[kind.kind]
         return tuple(_in_kind(kind, moment) for moment in (first, last))
@@ -127,12 +138,18 @@ _PLAIN: dict[Kind, Callable[[LogicalType, random.Random], Value]] = {
     "bigint": lambda _, numbers: numbers.randrange(1, 10**12),
     "unsigned_bigint": lambda _, numbers: numbers.randrange(1, 10**12),
     "decimal": _amount,
+    "numeric": lambda _, numbers: Decimal(numbers.randrange(10**8)).scaleb(-numbers.randrange(5)),
+    "real": lambda _, numbers: numbers.randrange(2**20) / 16,
     "double": lambda _, numbers: numbers.uniform(-1e6, 1e6),
     "bool": lambda _, numbers: numbers.random() < 0.5,
     "date": lambda _, numbers: (_EPOCH + timedelta(days=numbers.randrange(365))).date(),
+    "time": lambda kind, numbers: _moment(kind, numbers).time(),
     "timestamptz": _moment,
     "timestamp": _moment,
     "datetime": _moment,
+    "interval": lambda _, numbers: f"P0Y{numbers.randrange(12)}M{numbers.randrange(30)}DT1H0M0.5S",
+    "duration": lambda _, numbers: timedelta(seconds=numbers.randrange(86_400)),
+    "bits": lambda kind, numbers: f"{numbers.getrandbits(kind.length or 1):0{kind.length or 1}b}",
     "bytes": lambda _, numbers: numbers.randbytes(8),
     "array": lambda kind, numbers: [plain(kind.element or kind, numbers) for _ in range(numbers.randrange(3))],
 }
@@ -140,11 +157,18 @@ _EDGES: dict[Kind, tuple[Value, ...]] = {
     "int": (0, -1, 2**31 - 1, -(2**31)),
     "bigint": (0, -1, 2**53 + 1, 2**63 - 1, -(2**63)),
     "unsigned_bigint": (0, 2**53 + 1, 2**63, 2**64 - 1),
-    "double": (0.0, -0.0, 0.1, 1e308, -5e-324),
+    "numeric": (
+        *(Decimal(text) for text in ("0", "-0.5", "1e-40", "NaN", "Infinity", "-Infinity")),
+        *(Decimal(f"{sign}{'9' * 60}.{'1' * 20}") for sign in ("", "-")),
+    ),
+    "real": (0.0, 0.5, -(2.0**127), 2.0**-126, math.inf, -math.inf, math.nan),
+    "double": (0.0, -0.0, 0.1, 1e308, -5e-324, math.inf, -math.inf, math.nan),
     "bool": (True, False),
     "date": (date(1969, 12, 31), date(1970, 1, 1), date(1900, 1, 1), date(2024, 2, 29), date(9999, 12, 31)),
     "char": (),
     "json": _JSON_TEXTS,
+    "interval": ("P0Y0M0DT0H0M0S", "P-1Y-2M-3DT-4H-5M-6.7S", "P178000000Y0M0DT0H0M0S"),
+    "duration": (timedelta(), timedelta(hours=23, minutes=59, seconds=59), timedelta(hours=1, milliseconds=1)),
     "bytes": (b"", b"\x00\xff\xfe"),
 }
 # MySQL's TIMESTAMP is a 32-bit count of seconds; the others reach from before 1970 to the year 9999.

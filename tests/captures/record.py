@@ -15,11 +15,17 @@ from tests.servers.kafka import Kafka
 from tests.servers.mariadb import MariaDB
 from tests.servers.postgres import Postgres
 
-from . import types_case
+from . import changes_case, evolution_case, incremental_case, resnapshot_case, types_case
 from .recording import Database, Servers
 
 HERE = Path(__file__).parent
-CASES: Mapping[str, Callable[[Database, Servers], None]] = {"types": types_case.record}
+CASES: Mapping[str, Callable[[Database, Servers], None]] = {
+    "types": types_case.record,
+    "changes": changes_case.record,
+    "incremental": incremental_case.record,
+    "resnapshot": resnapshot_case.record,
+    "evolution": evolution_case.record,
+}
 
 
 def main() -> None:

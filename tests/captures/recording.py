@@ -82,7 +82,7 @@ class Recording:
     def start(self) -> None:
         """Create every connector, and return when each has read its snapshot and follows the log."""
         for setting in self.settings:
-            self.servers.connect.apply(self.connector(setting), self._configuration(setting))
+            self.servers.connect.put(self.connector(setting), self._configuration(setting))
         self.settle()
 
     def connector(self, setting: str) -> str:
@@ -94,13 +94,34 @@ class Recording:
         self._ends += 1
         self.execute([f"insert into {ENDS} values ({self._ends})"], noted=False)
         for setting in self.settings:
-            name = self.connector(setting)
-            wait_until(f"{name} tells the end", partial(self._has_ended, name), 60)
+            end = partial(self.times_told, setting, ENDS, {"id": self._ends})
+            wait_until(f"{self.connector(setting)} tells the end", end, 60)
 
     def stop(self) -> None:
         for setting in self.settings:
             self.servers.connect.stop_connector(self.connector(setting))
             self.servers.connect.delete(self.connector(setting))
+
+    def lose_place(self) -> None:
+        """Stop the connectors and forget where they were, in Connect and in the database."""
+        for setting in self.settings:
+            self.servers.connect.stop_connector(self.connector(setting))
+            self.servers.connect.forget_offsets(self.connector(setting))
+        if isinstance(self.database, Postgres):
+            self.execute([f"select pg_drop_replication_slot('{_slot(self, setting)}')" for setting in self.settings])
+
+    def resume(self) -> None:
+        for setting in self.settings:
+            self.servers.connect.resume(self.connector(setting))
+        self.settle()
+
+    def times_told(self, setting: str, table: str, key: Mapping[str, int]) -> int:
+        """How often a setting told a row."""
+        topic = f"{self.connector(setting)}.{self.schema}.{table}"
+        if not self.servers.connect.runs(self.connector(setting)) or topic not in self._topics(topic):
+            return 0
+        keys = (json.loads(m.key()) for m in self._messages(topic) if m.key() is not None)
+        return sum(found.get("payload", found) == key for found in keys)
 
     def write_messages(self) -> dict[str, dict[str, int]]:
         """`<settings>/<topic>.jsonl.gz`, and how many messages there are."""
@@ -114,8 +135,9 @@ class Recording:
                 _write(self.folder / setting / f"{topic}.jsonl.gz", lines)
         return counts
 
-    def write_truth(self, table: str, query: str) -> None:
-        """`<table>.csv.gz`: the answer to `query`, whose columns are all text; null is `\\N`."""
+    def write_truth(self, table: str, query: str | None = None) -> None:
+        """`<table>.csv.gz`: the answer to `query`, whose columns are all text, or a plain table; null is `\\N`."""
+        query = query or self._every_column(table)
         with self.database.connect(self.name) as conn, conn.cursor() as cursor:
             cursor.execute(query)
             assert cursor.description is not None
@@ -136,6 +158,15 @@ class Recording:
         text = json.dumps(known, indent=1, ensure_ascii=False, sort_keys=True)
         (self.folder / "manifest.json").write_text(text + "\n")
 
+    def _every_column(self, table: str) -> str:
+        names = "select column_name from information_schema.columns where table_schema = %s and table_name = %s"
+        with self.database.connect(self.name) as conn, conn.cursor() as cursor:
+            cursor.execute(f"{names} order by ordinal_position", (self.schema, table))
+            columns = [name for (name,) in cursor.fetchall()]
+        of = "text" if isinstance(self.database, Postgres) else "char"
+        listed = ", ".join(f"cast({c} as {of}) as {c}" for c in columns)
+        return f"select {listed} from {table} order by {table}.{columns[0]}"
+
     def _configuration(self, setting: str) -> dict[str, str]:
         own = _postgres(self, setting) if isinstance(self.database, Postgres) else _mariadb(self, setting)
         return {
@@ -145,18 +176,12 @@ class Recording:
             "topic.prefix": self.connector(setting),
             "snapshot.mode": "initial",
             "poll.interval.ms": "50",
+            "skipped.operations": "none",
             "topic.creation.default.replication.factor": "1",
-            "topic.creation.default.partitions": "1",
+            "topic.creation.default.partitions": "3",
             **own,
             **self.settings[setting],
         }
-
-    def _has_ended(self, connector: str) -> bool:
-        """Whether the last end was told. Raises ServerError for a connector that failed."""
-        topic, key = f"{connector}.{self.schema}.{ENDS}", f'"id":{self._ends}}}'
-        if not self.servers.connect.runs(connector) or topic not in self._topics(connector):
-            return False
-        return any(key in (m.key() or b"").decode() for m in self._messages(topic))
 
     def _topics(self, prefix: str) -> list[str]:
         consumer = self._consumer()
@@ -193,6 +218,10 @@ class Recording:
         return Consumer({**settings, "enable.auto.commit": False, "fetch.queue.backoff.ms": 1})
 
 
+def _slot(recording: Recording, setting: str) -> str:
+    return re.sub(r"\W", "_", recording.connector(setting))
+
+
 def _postgres(recording: Recording, setting: str) -> dict[str, str]:
     return {
         "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
@@ -201,7 +230,7 @@ def _postgres(recording: Recording, setting: str) -> dict[str, str]:
         "database.password": "",
         "plugin.name": "pgoutput",
         "publication.name": "recorded",
-        "slot.name": re.sub(r"\W", "_", recording.connector(setting)),
+        "slot.name": _slot(recording, setting),
         "slot.drop.on.stop": "false",
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,25 +28,46 @@ def test_a_recording_holds_what_its_manifest_says(recording: Path) -> None:
 )
 def test_the_keys_that_were_told_last_are_those_of_the_database(setting: Path) -> None:
     tables = {path.name.removesuffix(".csv.gz") for path in setting.parent.glob("*.csv.gz")}
-    told: dict[str, set[int]] = {table: set() for table in tables}
-    for topic in topics(setting):
-        for message in messages(setting, topic) if (table := topic.rpartition(".")[2]) in tables else []:
-            key = json.loads(message["key"])
-            identity = key.get("payload", key)["id"]
-            if _is_there(message["payload"]):
-                told[table].add(identity)
-            else:
-                told[table].discard(identity)
-
-    held = {table: {int(row["id"] or "") for row in truth(setting.parent, table)} for table in tables}
-    assert all(held.values())
-    assert told == held
+    told = {topic: t for topic in topics(setting) if (t := topic.rpartition(".")[2]) in tables}
+    assert set(told.values()) == tables
+    vanished = {str(n) for n in manifest(setting.parent).get("lost", [])}
+    for topic, table in told.items():
+        if table == "renamed_table" or (setting.name == "flat" and table == "truncated"):
+            continue  # its first rows were told under the old name; the flat envelope has no truncates
+        names, keys = _keys_told_last(messages(setting, topic))
+        held = {tuple(row[name] for name in names) for row in truth(setting.parent, table)}
+        assert held, table
+        assert {key for key in keys if key[0] not in vanished} == held, table
 
 
-def _is_there(payload: str | None) -> bool:
-    """Whether a row is there after a message, in either envelope, with schemas or without."""
-    if payload is None:
-        return False
-    value = json.loads(payload)
-    value = value["payload"] if value.keys() == {"schema", "payload"} else value
-    return value["__deleted"] == "false" if "__deleted" in value else value["after"] is not None
+def _keys_told_last(told: list[dict[str, Any]]) -> tuple[list[str], set[tuple[str, ...]]]:
+    """The key's columns, and the keys of the rows that are there after all messages."""
+    there: dict[tuple[str, ...], Any] = {}
+    names: list[str] = []
+    truncated = max((_position(m) for m in told if _value(m).get("op") == "t"), default=None)
+    for message in told:
+        if message["key"] is None or (truncated and message["payload"] and _position(message) < truncated):
+            continue
+        key = _plain(message["key"])
+        names = list(key)
+        there[tuple(str(part) for part in key.values())] = message
+    return names, {key for key, message in there.items() if _is_there(_value(message))}
+
+
+def _plain(text: str) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(text)
+    return value["payload"] if value.keys() == {"schema", "payload"} else value
+
+
+def _value(message: dict[str, Any]) -> dict[str, Any]:
+    return _plain(message["payload"]) if message["payload"] else {}
+
+
+def _position(message: dict[str, Any]) -> tuple[Any, ...]:
+    source = _value(message)["source"]
+    return (source["lsn"],) if "lsn" in source else (source["file"], source["pos"], source["row"])
+
+
+def _is_there(value: dict[str, Any]) -> bool:
+    """Whether a row is there after a message in either envelope; a tombstone has no value."""
+    return value["__deleted"] == "false" if "__deleted" in value else value.get("after") is not None

@@ -9,27 +9,14 @@ from tests.servers.postgres import Postgres
 
 from . import mariadb_types, postgres_types
 from .columns import ddl, inserts, rows, truth_query, updates
+from .modes import SANE, SCHEMAS, flat_envelope
 from .recording import Configuration, Database, Recording, Servers
 
 TABLE = "types"
 INSERTED, UPDATED, DELETED = 100, 200, 300
 """First ids of rows inserted, inserted and updated, inserted and deleted; those of the snapshot begin at 0."""
 
-_SCHEMAS = {"key.converter.schemas.enable": "true", "value.converter.schemas.enable": "true"}
-_CONVERTERS = {
-    "key.converter": "org.apache.kafka.connect.json.JsonConverter",
-    "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-}
-_FLAT = {
-    "transforms": "flat",
-    "transforms.flat.type": "io.debezium.transforms.ExtractNewRecordState",
-    "transforms.flat.delete.tombstone.handling.mode": "rewrite",
-    "transforms.flat.predicate": "is_change",
-    "predicates": "is_change",
-    "predicates.is_change.type": "org.apache.kafka.connect.transforms.predicates.TopicNameMatches",
-    "predicates.is_change.pattern": r".*\.types",
-}
-_SANE = {"decimal.handling.mode": "string", "time.precision.mode": "isostring"}
+ONE_PARTITION = {"topic.creation.default.partitions": "1"}
 _TIMES = ["adaptive", "adaptive_time_microseconds", "connect", "isostring", "microseconds", "nanoseconds"]
 
 
@@ -64,14 +51,11 @@ def settings(postgres: bool) -> Mapping[str, Configuration]:
     modes = {
         f"{decimal}-{time}": {"decimal.handling.mode": decimal, "time.precision.mode": time}
         for time, decimal in decimals.items()
-    } | {"string-isostring": _SANE}
-    position = "lsn,txId" if postgres else "gtid,file,pos,row"
-    fields = ["op", "source.ts_ms", "source.ts_us", "source.table", "source.snapshot"]
-    fields += [f"source.{name}" for name in position.split(",")]
-    flat = {**_FLAT, "transforms.flat.add.fields": ",".join(fields)}
+    } | {"string-isostring": SANE}
+    flat = flat_envelope(postgres)
     default = modes[f"precise-{times[0]}"]
     encoded = {
-        **_SANE,
+        **SANE,
         "binary.handling.mode": "hex",
         "interval.handling.mode": "string",
         "hstore.handling.mode": "json",
@@ -79,9 +63,11 @@ def settings(postgres: bool) -> Mapping[str, Configuration]:
         "include.unknown.datatypes": "true",
     }
     base64 = {**default, "binary.handling.mode": "base64", "bigint.unsigned.handling.mode": "precise"}
-    named = {**modes, "flat": {**flat, **_SANE}, "flat-default": {**flat, **default}}
+    named = {**modes, "flat": {**flat, **SANE}, "flat-default": {**flat, **default}}
     named |= {"encoded": encoded, "base64": base64}
     return {
         name + suffix: {**own, **more}
-        for (name, own), (suffix, more) in product(named.items(), [("", {}), ("-schemas", {**_CONVERTERS, **_SCHEMAS})])
+        for (name, own), (suffix, more) in product(
+            named.items(), [("", ONE_PARTITION), ("-schemas", {**ONE_PARTITION, **SCHEMAS})]
+        )
     }

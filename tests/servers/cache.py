@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-VARIABLE = "LAKEHOUSE_ASSETS"
+VARIABLE = "TEST_SERVERS_CACHE"
 
 
 class InstallError(RuntimeError):
@@ -21,7 +21,7 @@ class InstallError(RuntimeError):
 
 
 def cache() -> Path:
-    """`$LAKEHOUSE_ASSETS`, or a folder of the user's own cache."""
+    """`$TEST_SERVERS_CACHE`, or a folder of the user's own cache."""
     return Path(os.environ.get(VARIABLE) or "~/.cache/lakehouse-assets").expanduser()
 
 

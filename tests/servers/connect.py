@@ -67,10 +67,9 @@ class Connect(Server):
     def answers(self) -> bool:
         return bool(self._ask("GET", "connectors").ok)
 
-    def apply(self, name: str, configuration: Mapping[str, str]) -> None:
-        """Create a connector or give it another configuration, and wait until it runs."""
+    def put(self, name: str, configuration: Mapping[str, str]) -> None:
+        """Create a connector, or give it another configuration."""
         self._told("PUT", f"connectors/{name}/config", configuration)
-        self.wait_until_running(name)
 
     def wait_until_running(self, name: str) -> None:
         wait_until(f"connector {name} runs", lambda: self.runs(name))

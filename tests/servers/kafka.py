@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from confluent_kafka.admin import AdminClient
 
 from . import maven
+from .cache import InstallError
 from .server import Server, ServerError, free_port
 
 VERSION = "4.3.1"
@@ -49,6 +51,8 @@ broker.session.timeout.ms=6000
 
 def java(heap: str, main: str, *arguments: str) -> list[str]:
     """The command of a class in Kafka's and Connect's jars; warnings go to the log."""
+    if shutil.which("java") is None:
+        raise InstallError("Kafka: there is no java; install a JDK, 17 or newer")
     jars = maven.jars(f"kafka-{VERSION}", _ARTIFACTS, _SHA256)
     options = [f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"]
     options += ["-Dorg.apache.logging.log4j.level=WARN"]

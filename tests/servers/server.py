@@ -70,11 +70,17 @@ class Server(ABC):
                 command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         try:
-            wait_until(f"{self.name} starts", self._is_up, self.patience)
+            wait_until(f"{self.name} starts", self._has_started, self.patience)
         except TimeoutError as error:
             self.kill()
             raise ServerError(f"{error}\n{self.tail()}") from None
         return self
+
+    def is_up(self) -> bool:
+        try:
+            return self.answers()
+        except Exception:
+            return False  # while it is not up, each client fails in its own way
 
     def stop(self) -> None:
         """Asks it to end, and kills what is left after a while."""
@@ -99,13 +105,10 @@ class Server(ABC):
             return []
         return [f"--reuid={self.user}", f"--regid={self.user}", "--init-groups"]
 
-    def _is_up(self) -> bool:
+    def _has_started(self) -> bool:
         if self._process is None or self._process.poll() is not None:
             raise ServerError(f"{self.name} ended while it started\n{self.tail()}")
-        try:
-            return self.answers()
-        except Exception:
-            return False  # until it is up, a client fails in its own way
+        return self.is_up()
 
     def _end(self, how: signal.Signals, seconds: float) -> None:
         if self._process is None:

@@ -24,6 +24,7 @@ _DUCKDB_TYPES: dict[type[iceberg.IcebergType], str] = {
     iceberg.DoubleType: "DOUBLE",
     iceberg.BooleanType: "BOOLEAN",
     iceberg.DateType: "DATE",
+    iceberg.TimeType: "TIME",
     iceberg.TimestampType: "TIMESTAMP",
     iceberg.TimestamptzType: "TIMESTAMP WITH TIME ZONE",
     iceberg.BinaryType: "BLOB",

@@ -18,18 +18,21 @@ _ARROW: dict[str, pa.DataType] = {
     "int": pa.int32(),
     "bigint": pa.int64(),
     "unsigned_bigint": pa.decimal128(20, 0),
+    "real": pa.float32(),
     "double": pa.float64(),
     "bool": pa.bool_(),
     "date": pa.date32(),
+    "time": pa.time64("us"),
     "timestamptz": TIMESTAMPTZ,
     "timestamp": TIMESTAMPTZ,
     "datetime": pa.timestamp("us"),
+    "duration": pa.int64(),
     "bytes": pa.binary(),
 }
 
 
 def arrow_type(logical: LogicalType) -> pa.DataType:
-    """The Arrow type of a logical type; every kind of text, uuid and json is a string."""
+    """The Arrow type of a logical type; what is not listed is a string."""
     match logical.kind:
         case "decimal":
             return pa.decimal128(logical.precision or 0, logical.scale or 0)

@@ -25,9 +25,14 @@ EVERY_TYPE = {
     "timestamptz(6)": "timestamptz '2026-03-01 01:02:03.000004+02:00'",
     "datetime(3)": "timestamp '2026-03-01 01:02:03.004'",
     "bytes": "'ab'::blob",
+    "numeric": "'-1.5'",
+    "bits(4)": "'0101'",
+    "time(6)": "time '23:59:59.5'",
+    "interval": "'P0Y1M0DT0H0M0S'",
+    "duration": "-1::bigint",
 }
 
-EXPECTED = "4560624e129e27c345d274c4561fa093"
+EXPECTED = "ae0fb017d4a6cdfc54653e9054b54bbb"
 """MD5 of the canonical texts joined, worked out by hand and not by these macros."""
 
 

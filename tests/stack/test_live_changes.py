@@ -1,0 +1,74 @@
+"""Changes of real databases, through Debezium and Kafka into bronze and silver: the tables equal the databases."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from lakehouse_assets.bronze.land import land
+from lakehouse_assets.engines.platform import Platform
+from tests import model
+from tests.servers.connect import Connect
+from tests.servers.kafka import Kafka
+from tests.servers.mariadb import MariaDB
+from tests.servers.postgres import Postgres
+from tests.servers.server import wait_until
+from tests.silver.lakes import changes, current, fold
+
+from .live_source import LiveSource
+from .test_landing_from_kafka import stack_log
+
+
+@pytest.fixture(params=["bank", "shop"])
+def source(request: pytest.FixtureRequest) -> Iterator[LiveSource]:
+    server: Postgres | MariaDB = request.getfixturevalue({"bank": "postgres", "shop": "mariadb"}[request.param])
+    return LiveSource(request.param, server, random.Random(f"live {request.param}"))
+
+
+def test_silver_equals_the_database_though_connect_was_killed(
+    platform: Platform, source: LiveSource, kafka: Kafka, connect: Connect
+) -> None:
+    lakehouse = replace(platform, log=stack_log(kafka), batch_messages=500)
+    source.change(60)
+    snapshot = {table.name: len(source.rows(table)) for table in source.tables}
+    source.told.clear()
+    source.capture(connect, kafka)
+    wait_until("the snapshot is told", lambda: _all_told(lakehouse, source, snapshot))
+
+    source.change(150)
+    connect.kill()
+    source.change(150)
+    connect.start()
+    source.change(50)
+    wait_until("silver equals the database", lambda: differences(lakehouse, source) == [] or None, 90)
+
+    for table in source.tables:
+        held = changes(lakehouse, table)
+        told = [row for row in held if row["op"] in ("c", "u", "d")]
+        assert source.told[table.name] > 50
+        assert len(told) == source.told[table.name], f"{table.id}: each change is held once"
+        assert len({(row[table.key[0]], row["change_position"]) for row in held}) == len(held)
+
+
+def _all_told(lakehouse: Platform, source: LiveSource, counts: dict[str, int]) -> bool:
+    _increment(lakehouse, source)
+    return all(len(current(lakehouse, table)) == counts[table.name] for table in source.tables)
+
+
+def differences(lakehouse: Platform, source: LiveSource) -> list[str]:
+    """After taking in everything that is there now."""
+    _increment(lakehouse, source)
+    return [
+        difference
+        for table in source.tables
+        for difference in model.compare(table.id, source.rows(table), current(lakehouse, table), table.key)
+    ]
+
+
+def _increment(lakehouse: Platform, source: LiveSource) -> None:
+    for table in source.tables:
+        land(lakehouse, table)
+        fold(lakehouse, table)
