@@ -17,12 +17,12 @@ from .doomed import EVENTS, catalog_of, platform_of
 _LINES = 50_000
 
 
-def peak_memory(home: Path, messages: int, batch: int) -> int:
-    """Bytes, of a lander that finds `messages` and commits every `batch` of them; its own imports are in it.
+def peak_memory(home: Path, messages: int, batch: int, size: int = 200) -> int:
+    """Bytes, of a lander that finds `messages` of about `size` bytes and commits every `batch`; imports are in it.
 
     Raises AssertionError where it did not land all of them.
     """
-    _write(home, messages)
+    _write(home, messages, size)
     server = multiprocessing.get_context("spawn")
     told, tells = server.Pipe(duplex=False)
     lander = server.Process(target=_land, args=(home, batch, tells))
@@ -34,18 +34,19 @@ def peak_memory(home: Path, messages: int, batch: int) -> int:
     return int(peak)
 
 
-def _write(home: Path, messages: int) -> None:
+def _write(home: Path, messages: int, size: int) -> None:
     folder = home / "events" / EVENTS.topic
     folder.mkdir(parents=True)
     with (folder / "0.jsonl").open("w") as log:
         for first in range(0, messages, _LINES):
-            log.writelines(_line(n) for n in range(first, min(first + _LINES, messages)))
+            log.writelines(_line(n, size) for n in range(first, min(first + _LINES, messages)))
 
 
-def _line(n: int) -> str:
-    event = {"event_id": f"{n:036d}", "user_id": n % 9973, "event_type": "page_view", "url": f"/products/{n % 977}"}
+def _line(n: int, size: int) -> str:
+    event = {"event_id": f"{n:036d}", "user_id": n % 9973, "event_type": "page_view"}
+    padded = {**event, "url": f"/products/{n % 977:0{max(1, size - 120)}d}"}
     message = {"topic": EVENTS.topic, "partition": 0, "offset": n, "ts": 1_767_571_200_000 + n, "key": str(n % 9973)}
-    return json.dumps({**message, "payload": json.dumps(event)}) + "\n"
+    return json.dumps({**message, "payload": json.dumps(padded)}) + "\n"
 
 
 def _land(home: Path, batch: int, told: Connection) -> None:
