@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from tests.bronze.backlog import peak_memory
 from tests.bronze.crashes import ANY_MOMENT, crash_and_restart
 from tests.bronze.doomed import POINTS
 from tests.chaos.folders import kill_and_restart
@@ -28,6 +29,7 @@ HISTORIES = 40
 KILLS = 20
 _VAULTS = 4
 _SIZES = (1_000_000, 10_000_000, 50_000_000)
+_BACKLOGS = (500_000, 5_000_000)
 
 
 def random_histories(number: int) -> Tally:
@@ -101,12 +103,24 @@ def cost_by_size(_: int) -> Tally:
     return _operated(counts, races=False)
 
 
+def memory_by_backlog(_: int) -> Tally:
+    """Landing five million messages takes the memory of landing half a million."""
+    peaks = {}
+    for messages in _BACKLOGS:
+        with tempfile.TemporaryDirectory() as home:
+            peaks[messages] = peak_memory(Path(home), messages, 100_000)
+    small, large = (peaks[messages] for messages in _BACKLOGS)
+    assert large < 1.25 * small, f"{_BACKLOGS} messages take {small:,} and {large:,} bytes"
+    counts = Counter({f"bytes of memory at a backlog of {messages:,}": peak for messages, peak in peaks.items()})
+    return _operated(counts + Counter({"row": sum(_BACKLOGS)}), races=False)
+
+
 def _operated(counts: Counter[str], races: bool) -> Tally:
     return Tally(counts + Counter({"race": int(races)}))
 
 
-ONCE: tuple[Job, ...] = (cost_by_size,)
-"""Takes minutes, and the same ones whatever the seed."""
+ONCE: tuple[Job, ...] = (cost_by_size, memory_by_backlog)
+"""Take minutes, and the same ones whatever the seed."""
 TURNS: tuple[Job, ...] = (
     random_histories,
     random_histories,

@@ -20,7 +20,7 @@ from ..bronze.doomed import catalog_of
 from ..bronze.lander import EVENTS, counts, event, places, write_events
 
 BRONZE = spec(EVENTS).identifier
-LANDINGS = 40
+LANDINGS = 25
 T = TypeVar("T")
 
 
