@@ -10,6 +10,7 @@ from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.gold.assets import gold_assets
 from lakehouse_assets.operations.automation import increment_job
 from lakehouse_assets.operations.preflight import reachable_checks
+from lakehouse_assets.operations.upkeep import maintenance_definitions
 from lakehouse_assets.profiles.active import platform as active_platform
 from lakehouse_assets.silver.assets import silver_assets, table_rule_checks
 from lakehouse_assets.vault.assets import vault_assets
@@ -35,4 +36,8 @@ def build(platform: Platform) -> dg.Definitions:
         asset_checks=[reachable_checks(platform), *(r for r in rules if r is not None)],
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(tables_and_checks, dg.Definitions(jobs=[increment_job(platform, tables_and_checks)]))
+    return dg.Definitions.merge(
+        tables_and_checks,
+        dg.Definitions(jobs=[increment_job(platform, tables_and_checks)]),
+        maintenance_definitions(platform, tables_and_checks),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lakehouse_assets.cli import connectors, data
+from lakehouse_assets.cli import connectors, data, maintain
 from lakehouse_assets.cli.failure import OneLineErrors
 from lakehouse_assets.cli.skip import skip_expired
 
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 for command in (data.demo, data.materialize, data.tables, data.query, data.events, data.sync, skip_expired):
     app.command()(command)
+maintain.add_to(app)
 app.add_typer(connectors.app, name="connectors")
 
 

@@ -111,8 +111,10 @@ def check(platform: Platform, table: IcebergTable, to: int) -> Snapshot:
 
 
 def below(definitions: dg.Definitions, identifier: str) -> list[dg.AssetKey]:
-    """The assets that are made from the table, in the order of their names."""
+    """The assets that are made from the table, in the order of their names; of a table that is no asset, none."""
     graph = definitions.resolve_asset_graph()
+    if not graph.has(asset_key(identifier)):
+        return []
     found = dg.AssetSelection.assets(asset_key(identifier)).downstream(include_self=False).resolve(graph)
     return sorted(found & graph.materializable_asset_keys)
 

@@ -1,0 +1,120 @@
+"""`lakehouse maintain`, `lakehouse history` and `lakehouse rollback`: the plan first, then the question, then the work.
+
+Where it stops: what is due, and how it is done safely, is `operations`'.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, astuple, fields
+from typing import Annotated, Literal
+
+import typer
+
+from lakehouse_assets.cli.failure import BAD_INPUT, reported, stop
+from lakehouse_assets.cli.output import Format, write_rows
+
+AsFormat = Annotated[Format, typer.Option("--format", help="table for people, csv or json for programs.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def maintain(
+    kind: Annotated[Literal["compact", "expire", "orphans", "all"], typer.Argument(help="What to do.")],
+    table: Annotated[list[str] | None, typer.Option("--table", help="Only this one (layer.table); repeatable.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan; no byte is changed.")] = False,
+    yes: Yes = False,
+    form: AsFormat = Format.TABLE,
+) -> None:
+    """Compact small files, expire old snapshots and remove orphan files.
+
+    Shows the plan, asks, and shows files and bytes before and after.
+
+    Example: lakehouse maintain all --dry-run
+
+    Example: lakehouse maintain compact --table bronze.bank_users --yes --format json
+    """
+    from lakehouse_assets.cli.session import open_platform
+    from lakehouse_assets.operations.history import UnknownTable
+    from lakehouse_assets.operations.maintenance import KINDS, Work, planned, tables
+    from lakehouse_assets.operations.maintenance import maintain as work_on
+
+    columns = [f.name for f in fields(Work)]
+    kinds = list(KINDS) if kind == "all" else [kind]
+    platform = open_platform()
+    with reported((UnknownTable,)):
+        names = tables(platform, table or ())
+    plan = planned(platform, kinds, names)
+    if dry_run or not plan:
+        write_rows(form, columns, map(astuple, plan))
+        return
+    if not yes:
+        write_rows(Format.TABLE, columns, map(astuple, plan))
+    _agree(f"do this to {len({w.table for w in plan})} tables?", yes)
+    write_rows(form, columns, (astuple(done) for done in work_on(platform, kinds, names)))
+
+
+def history(
+    table: Annotated[str, typer.Argument(help="layer.table")],
+    form: AsFormat = Format.TABLE,
+) -> None:
+    """List the snapshots of a table, newest first.
+
+    Example: lakehouse history silver.bank_users
+    """
+    from lakehouse_assets.cli.session import open_platform
+    from lakehouse_assets.operations.history import UnknownTable, Version, open_table
+    from lakehouse_assets.operations.history import history as versions
+
+    with reported((UnknownTable,)):
+        found = versions(open_table(open_platform().open_catalog(), table))
+    write_rows(form, [f.name for f in fields(Version)], map(astuple, found))
+
+
+def rollback(
+    table: Annotated[str, typer.Argument(help="layer.table")],
+    to: Annotated[int, typer.Option("--to", help="The snapshot's id, as `lakehouse history` lists it.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    yes: Yes = False,
+    form: AsFormat = Format.TABLE,
+) -> None:
+    """Make an earlier snapshot of a table the present one. What was stays under a tag.
+
+    Offsets and watermarks go back too: the next increment lands and folds again what was rolled away, and takes up
+    everything that is made of the table.
+
+    Example: lakehouse rollback silver.bank_users --to 4862170573842236451
+    """
+    from lakehouse_assets.cli.session import load_definitions, open_instance, open_platform
+    from lakehouse_assets.engines.iceberg.commit import Conflict
+    from lakehouse_assets.operations import history as operation
+
+    platform = open_platform()
+    with reported((operation.UnknownTable, operation.UnknownSnapshot), (operation.CannotRollBack, Conflict)):
+        operation.check(platform, operation.open_table(platform.open_catalog(), table), to)
+        stale = operation.below(load_definitions(platform), table)
+        typer.echo(
+            f"made of {table}, stale after it: {', '.join(k.to_user_string() for k in stale) or 'nothing'}", err=True
+        )
+        if dry_run:
+            return
+        _agree(f"roll {table} back to {to}?", yes)
+        done = operation.rollback(platform, table, to)
+    with open_instance() as instance:
+        operation.tell_stale(instance, stale, done)
+    write_rows(form, list(asdict(done)), [astuple(done)])
+
+
+def add_to(app: typer.Typer) -> None:
+    """Makes them commands of `lakehouse`."""
+    app.command()(maintain)
+    app.command()(history)
+    app.command()(rollback)
+
+
+def _agree(question: str, yes: bool) -> None:
+    """Asks on a terminal; elsewhere only `--yes` is an answer."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        stop("this changes tables: look at --dry-run, then give --yes", BAD_INPUT)
+    typer.confirm(question, abort=True, err=True)

@@ -1,0 +1,126 @@
+"""Maintenance of tables, one kind of work after the other, with what there was before and after.
+
+Compaction comes before expiry, because what it replaces goes with the snapshots, and orphans last.
+Where it stops: each kind states its own safety; a table that fails does not stop the others' plan, only the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from lakehouse_assets.engines.iceberg.scan import bytes_of
+from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.operations import compaction, expiry, orphans
+from lakehouse_assets.operations.history import open_table
+
+LAYERS = ("bronze", "silver", "raw_vault", "business_vault", "marts")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What was done to a table, or would be; `what` is a partition, or says how much."""
+
+    table: str
+    kind: str
+    what: str
+    files_before: int
+    bytes_before: int
+    files_after: int | None
+    bytes_after: int | None
+    """None in a plan where only doing it tells."""
+
+
+class _Counted(Protocol):
+    @property
+    def files_before(self) -> int: ...
+    @property
+    def bytes_before(self) -> int: ...
+    @property
+    def files_after(self) -> int: ...
+    @property
+    def bytes_after(self) -> int: ...
+
+
+Step = Callable[[Platform, str], Iterator[Work]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of maintenance: `plan` changes nothing, `do` yields what it did."""
+
+    plan: Step
+    do: Step
+    description: str
+
+
+def tables(platform: Platform, named: Sequence[str] = ()) -> list[str]:
+    """The tables to maintain: those named, or all of the lake. Raises UnknownTable."""
+    catalog = platform.open_catalog()
+    if named:
+        return [".".join(open_table(catalog, name).name()) for name in named]
+    held = {space[0] for space in catalog.list_namespaces()}
+    return sorted(".".join(name) for layer in LAYERS if layer in held for name in catalog.list_tables(layer))
+
+
+def planned(platform: Platform, kinds: Iterable[str], identifiers: Iterable[str]) -> list[Work]:
+    """What there is to do; nothing is changed."""
+    wanted = list(identifiers)
+    return [work for kind in kinds for name in wanted for work in KINDS[kind].plan(platform, name)]
+
+
+def maintain(platform: Platform, kinds: Iterable[str], identifiers: Iterable[str]) -> Iterator[Work]:
+    """Does it, and yields each piece as it is done."""
+    wanted = list(identifiers)
+    for kind in kinds:
+        for name in wanted:
+            yield from KINDS[kind].do(platform, name)
+
+
+def _plan_compaction(platform: Platform, identifier: str) -> Iterator[Work]:
+    for group in compaction.plan(platform.open_catalog().load_table(identifier)):
+        yield Work(identifier, "compact", group.partition, len(group.files), bytes_of(group.files), None, None)
+
+
+def _compact(platform: Platform, identifier: str) -> Iterator[Work]:
+    for done in compaction.compact(platform, identifier):
+        what = done.partition if done.snapshot_id is not None else f"{done.partition}: replaced by another writer"
+        yield _work("compact", what, identifier, done)
+
+
+def _plan_expiry(platform: Platform, identifier: str) -> Iterator[Work]:
+    yield from _expiry(identifier, expiry.plan(platform.open_catalog().load_table(identifier)))
+
+
+def _expire(platform: Platform, identifier: str) -> Iterator[Work]:
+    yield from _expiry(identifier, expiry.expire(platform, identifier))
+
+
+def _expiry(identifier: str, done: expiry.Expired) -> Iterator[Work]:
+    if done.snapshots:
+        yield _work("expire", f"{done.snapshots} snapshots", identifier, done)
+
+
+def _plan_orphans(platform: Platform, identifier: str) -> Iterator[Work]:
+    yield from _orphans(identifier, orphans.plan(platform.open_catalog().load_table(identifier)))
+
+
+def _remove_orphans(platform: Platform, identifier: str) -> Iterator[Work]:
+    yield from _orphans(identifier, orphans.remove_orphans(platform, identifier))
+
+
+def _orphans(identifier: str, done: orphans.Removed) -> Iterator[Work]:
+    if done.files_after < done.files_before:
+        yield _work("orphans", f"{done.files_before - done.files_after} files", identifier, done)
+
+
+def _work(kind: str, what: str, identifier: str, done: _Counted) -> Work:
+    return Work(identifier, kind, what, done.files_before, done.bytes_before, done.files_after, done.bytes_after)
+
+
+KINDS: Mapping[str, Kind] = {
+    "compact": Kind(_plan_compaction, _compact, "Rewrite small files into few large, sorted ones."),
+    "expire": Kind(_plan_expiry, _expire, "Forget old snapshots and delete the files that only they needed."),
+    "orphans": Kind(_plan_orphans, _remove_orphans, "Delete files of more than a day that nothing names."),
+}
