@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo dev test chaos check sync constraints clean
+.PHONY: help install install-dev demo dev test test-stack chaos check sync constraints clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -59,6 +59,9 @@ IN_MEMORY := $(if $(wildcard /dev/shm),TMPDIR=/dev/shm)
 
 test: .venv/.installed-dev $(MANIFEST)  ## every test that needs no server (ARGS='-k name')
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-stack: .venv/.installed-dev  ## tests on real servers, which it installs (ARGS='-k name')
+	$(IN_MEMORY) $(BIN)/python -m pytest -o tmp_path_retention_policy=failed tests/stack $(ARGS)
 
 MINUTES ?= 30
 SEED ?= 1

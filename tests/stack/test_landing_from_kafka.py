@@ -136,7 +136,7 @@ def test_partitions_that_are_added_are_landed_from_their_beginning(lakehouse: Pl
     topic.send(range(30, 35))
     assert land(lakehouse, topic.contract).consumed == 25
     assert _events(lakehouse, topic) == _ids(range(35))
-    assert _offsets(lakehouse, topic) == {0: 15, 3: 20}
+    assert _offsets(lakehouse, topic) == {0: 15, 1: 0, 2: 0, 3: 20}
 
 
 def test_offsets_that_expired_before_landing_are_an_error_that_names_them(lakehouse: Platform, topic: Topic) -> None:
