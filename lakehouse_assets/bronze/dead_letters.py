@@ -72,10 +72,12 @@ def open_count(bronze: IcebergTable) -> int:
 
 
 def found_sql(bronze: IcebergTable) -> str:
-    """SELECT of every dead letter: its place, `rule`, `reason`, `at`, `discarded_at` and `content`, its bytes."""
+    """SELECT of every dead letter: its place, `rule`, `reason`, `noted_at`, `discarded_at` and `content`, its bytes."""
     return f"""
-        select topic, partition, "offset", error as rule, error as reason, ingestion_timestamp as at, discarded_at,
-          raw as content from ({select(bronze, data_files(bronze, NotNull("error")))}) where error is not null"""
+        select topic, partition, "offset",
+          regexp_replace(error, '^line [0-9]+: ', '') as rule, error as reason,
+          ingestion_timestamp as noted_at, discarded_at, raw as content
+        from ({select(bronze, data_files(bronze, NotNull("error")))}) where error is not null"""
 
 
 def replay(platform: Platform, table: Table, chosen: pa.Table) -> Replayed:

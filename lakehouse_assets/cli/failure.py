@@ -32,7 +32,9 @@ class OneLineErrors(TyperGroup):
             code = super().main(given, standalone_mode=False, **extra)
         except typer.TyperException as error:
             message = error.format_message()
-            there_are = f" There are: {', '.join(self.commands)}" if message.startswith("No such command") else ""
+            group = getattr(getattr(error, "ctx", None), "command", self)
+            known = ", ".join(getattr(group, "commands", self.commands))
+            there_are = f" There are: {known}" if message.startswith("No such command") else ""
             stop(message + there_are, BAD_INPUT, leave=SystemExit)
         except typer.Abort:
             raise SystemExit(FAILED) from None

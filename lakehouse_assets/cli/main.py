@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lakehouse_assets.cli import connectors, data, maintain
+from lakehouse_assets.cli import connectors, data, maintain, second_tries
 from lakehouse_assets.cli.failure import OneLineErrors
 from lakehouse_assets.cli.skip import skip_expired
 
@@ -21,6 +21,8 @@ for command in (data.demo, data.materialize, data.tables, data.query, data.event
     app.command()(command)
 maintain.add_to(app)
 app.add_typer(connectors.app, name="connectors")
+app.add_typer(second_tries.commands("dead-letters", "Messages that are not valid."), name="dead-letters")
+app.add_typer(second_tries.commands("rejects", "Rows that silver could not take."), name="rejects")
 
 
 if __name__ == "__main__":

@@ -82,10 +82,10 @@ def decided(catalog: Catalog, table: Table) -> Decided:
 
 
 def found_sql(rejects: IcebergTable, table: Table) -> str:
-    """SELECT of a table's rejects: place, `rule`, `reason`, `at`, `discarded_at` and `content`, the row as JSON."""
+    """SELECT of a table's rejects: place, `rule`, `reason`, `noted_at`, `discarded_at` and `content` (JSON)."""
     files = data_files(rejects, EqualTo("table", table.id))
     return f"""
-        select topic, partition, "offset", rule, reason, rejected_at as at, discarded_at, data as content
+        select topic, partition, "offset", rule, reason, rejected_at as noted_at, discarded_at, data as content
         from ({select(rejects, files)}) where "table" = {literal(table.id)}"""
 
 
