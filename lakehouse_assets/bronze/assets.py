@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+from pyiceberg.table import Table as IcebergTable
 
 from lakehouse_assets.asset_facts import asset_key, column_schema, preview, size
 from lakehouse_assets.bronze.land import Landed, Landing, land, state
@@ -11,6 +12,7 @@ from lakehouse_assets.bronze.land_files import land_files
 from lakehouse_assets.bronze.schema import spec
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.duckdb.session import connect
+from lakehouse_assets.engines.iceberg.commit import RETIRED_IN_ALL, marks
 from lakehouse_assets.engines.platform import Platform
 
 ACCOUNTED = "every_message_is_accounted"
@@ -69,18 +71,27 @@ def bronze_asset(platform: Platform, table: Table) -> dg.AssetsDefinition:
             asset_key=key, metadata={**size(handle), **counts, **shown, "next_offsets": dict(_texts(known))}
         )
         if context.selected_asset_check_keys:
-            yield _accounted(key, known, size(handle)["dagster/row_count"])
+            yield accounted(handle)
 
     return land_table
 
 
-_ACCOUNTED_MEANS = "Messages landed and dead letters are those consumed, and they are the table's rows."
+_ACCOUNTED_MEANS = (
+    "Messages landed and dead letters are those consumed, and the table's rows with those retention dropped."
+)
 
 
-def _accounted(key: dg.AssetKey, known: Landing, rows: int) -> dg.AssetCheckResult:
+def accounted(handle: IcebergTable) -> dg.AssetCheckResult:
+    """Whether the counts agree with each other and with what Iceberg counts."""
+    known, rows = state(handle), size(handle)["dagster/row_count"]
+    retired = int(marks(handle).get(RETIRED_IN_ALL, 0))
     counts = {"consumed": known.consumed, "landed": known.landed, "dead_letters": known.dead, "rows": rows}
-    passed = known.landed + known.dead == known.consumed == rows
-    return dg.AssetCheckResult(passed=passed, asset_key=key, check_name=ACCOUNTED, metadata=counts)
+    return dg.AssetCheckResult(
+        passed=known.landed + known.dead == known.consumed == rows + retired,
+        asset_key=asset_key(".".join(handle.name())),
+        check_name=ACCOUNTED,
+        metadata={**counts, "retired": retired},
+    )
 
 
 def _texts(known: Landing) -> Iterator[tuple[str, int]]:

@@ -19,13 +19,13 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def maintain(
-    kind: Annotated[Literal["compact", "expire", "orphans", "all"], typer.Argument(help="What to do.")],
+    kind: Annotated[Literal["retain", "compact", "expire", "orphans", "all"], typer.Argument(help="What to do.")],
     table: Annotated[list[str] | None, typer.Option("--table", help="Only this one (layer.table); repeatable.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan; no byte is changed.")] = False,
     yes: Yes = False,
     form: AsFormat = Format.TABLE,
 ) -> None:
-    """Compact small files, expire old snapshots and remove orphan files.
+    """Drop what is past its retention, compact small files, expire old snapshots and remove orphan files.
 
     Shows the plan, asks, and shows files and bytes before and after.
 

@@ -1,6 +1,6 @@
 """Maintenance of tables, one kind of work after the other, with what there was before and after.
 
-Compaction comes before expiry, because what it replaces goes with the snapshots, and orphans last.
+Retention and compaction come before expiry, because what they replace goes with the snapshots, and orphans last.
 Where it stops: each kind states its own safety; a table that fails does not stop the others' plan, only the run.
 """
 
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from lakehouse_assets.engines.iceberg.scan import bytes_of
 from lakehouse_assets.engines.platform import Platform
-from lakehouse_assets.operations import compaction, expiry, orphans
+from lakehouse_assets.operations import compaction, expiry, orphans, retention
 from lakehouse_assets.operations.history import open_table
 
 LAYERS = ("bronze", "silver", "raw_vault", "business_vault", "marts")
@@ -78,6 +78,19 @@ def maintain(platform: Platform, kinds: Iterable[str], identifiers: Iterable[str
             yield from KINDS[kind].do(platform, name)
 
 
+def _plan_retention(platform: Platform, identifier: str) -> Iterator[Work]:
+    yield from _retention(identifier, retention.plan(platform, identifier))
+
+
+def _retain(platform: Platform, identifier: str) -> Iterator[Work]:
+    yield from _retention(identifier, retention.retain(platform, identifier))
+
+
+def _retention(identifier: str, done: retention.Dropped | None) -> Iterator[Work]:
+    if done is not None:
+        yield _work("retain", f"{done.rows} rows up to {done.through}", identifier, done)
+
+
 def _plan_compaction(platform: Platform, identifier: str) -> Iterator[Work]:
     for group in compaction.plan(platform.open_catalog().load_table(identifier)):
         yield Work(identifier, "compact", group.partition, len(group.files), bytes_of(group.files), None, None)
@@ -120,6 +133,7 @@ def _work(kind: str, what: str, identifier: str, done: _Counted) -> Work:
 
 
 KINDS: Mapping[str, Kind] = {
+    "retain": Kind(_plan_retention, _retain, "Drop partitions that are older than is kept."),
     "compact": Kind(_plan_compaction, _compact, "Rewrite small files into few large, sorted ones."),
     "expire": Kind(_plan_expiry, _expire, "Forget old snapshots and delete the files that only they needed."),
     "orphans": Kind(_plan_orphans, _remove_orphans, "Delete files of more than a day that nothing names."),

@@ -1,7 +1,7 @@
 """What a silver table did with each bronze row: taken, refused, superseded or of no consequence.
 
 The counts are marks of the table, written by the commit that folds the rows: `in` = `out` + `rejected` +
-`superseded` + `ignored`, and `out` is what Iceberg counts. Where it stops: `checks` compares them.
+`superseded` + `ignored` + `retired`, and `out` is what Iceberg counts. Where it stops: `checks` compares them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 _PREFIX = "lakehouse.rows-"
 REFUSED = "lakehouse.refused-by-rule"
@@ -18,17 +18,18 @@ REFUSED = "lakehouse.refused-by-rule"
 @dataclass(frozen=True)
 class Account:
     """Bronze rows, all runs together. `superseded` are redeliveries and older versions, `ignored` tombstones,
-    dead letters and messages that are no change."""
+    dead letters and messages that are no change, `retired` what retention dropped."""
 
     taken_in: int = 0
     out: int = 0
     rejected: int = 0
     superseded: int = 0
     ignored: int = 0
+    retired: int = 0
 
     @property
     def balances(self) -> bool:
-        return self.taken_in == self.out + self.rejected + self.superseded + self.ignored
+        return self.taken_in == self.out + self.rejected + self.superseded + self.ignored + self.retired
 
     def __add__(self, other: Account) -> Account:
         return Account(*(a + b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
@@ -42,7 +43,12 @@ class Account:
         What is neither in the table nor refused nor ignored was superseded.
         """
         total, ignored, out = self.taken_in + taken_in, self.ignored + ignored, self.out + out
-        return Account(total, out, rejected, total - ignored - out - rejected, ignored)
+        superseded = total - ignored - out - rejected - self.retired
+        return Account(total, out, rejected, superseded, ignored, self.retired)
+
+    def without(self, rows: int) -> Account:
+        """After retention dropped so many rows of the table."""
+        return replace(self, out=self.out - rows, retired=self.retired + rows)
 
     def summary(self) -> dict[str, str]:
         return {_PREFIX + name: str(count) for name, count in asdict(self).items()}

@@ -43,7 +43,10 @@ def specs(table: Table, name: str) -> list[dg.AssetCheckSpec]:
     """The checks of a silver table: of the contract's rules where it holds rows, of the layer everywhere."""
     key = asset_key(name)
     accounted = dg.AssetCheckSpec(
-        ACCOUNTED, asset=key, blocking=True, description="Bronze rows in = out + rejected + superseded + ignored."
+        ACCOUNTED,
+        asset=key,
+        blocking=True,
+        description="Bronze rows in = out + rejected + superseded + ignored + retired.",
     )
     declared = dg.AssetCheckSpec(DECLARED, asset=key, description="The contract names every column of the messages.")
     if name == schema.changes_name(table):
@@ -74,6 +77,7 @@ def accounted(table: IcebergTable) -> dg.AssetCheckResult:
             "rejected": found.rejected,
             "superseded": found.superseded,
             "ignored": found.ignored,
+            "retired": found.retired,
             "rows": rows,
         },
     )

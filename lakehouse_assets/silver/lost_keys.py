@@ -14,7 +14,7 @@ from pyiceberg.table import Table as IcebergTable
 
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.duckdb.session import quoted, select
-from lakehouse_assets.engines.iceberg.commit import LOST, REBUILT_DAYS, own_marks
+from lakehouse_assets.engines.iceberg.commit import DROPPED_THROUGH, LOST, REBUILT_DAYS, marks, own_marks
 from lakehouse_assets.engines.iceberg.progress import rebuilt_days
 from lakehouse_assets.engines.iceberg.scan import data_files, snapshots_since
 
@@ -37,7 +37,10 @@ def lost_keys(
             days = In("change_date", json.loads(said[REBUILT_DAYS]))
             sources.append(select(changes, data_files(changes, days, before)))
     if newer is None:
-        sources = [select(changes, data_files(changes)), f"select {keys} from ({select(current, data_files(current))})"]
+        sources = [select(changes, data_files(changes))]
+        # A key that has no change any more keeps its row where retention may have dropped them.
+        if DROPPED_THROUGH not in marks(changes):
+            sources.append(f"select {keys} from ({select(current, data_files(current))})")
     nothing = f"select {keys} from ({select(changes, [])})"
     found = " union ".join([nothing, *(f"select {keys} from ({source})" for source in sources)])
     present = " and ".join(f"{quoted(k)} is not null" for k in table.key)

@@ -34,7 +34,7 @@ from lakehouse_assets.bronze.land import state
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.debezium.position import within_epoch
 from lakehouse_assets.engines.duckdb.session import connect, quoted, select
-from lakehouse_assets.engines.iceberg.commit import LOST, REBUILT_DAYS, marks
+from lakehouse_assets.engines.iceberg.commit import DROPPED_THROUGH, LOST, REBUILT_DAYS, marks
 from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.iceberg.tables import TableSpec, ensure, load
@@ -47,10 +47,6 @@ from lakehouse_assets.silver.fold_changes import HIGHEST, STREAMED, highest, las
 from lakehouse_assets.silver.fold_changes import merge as merge_changes
 from lakehouse_assets.silver.fold_events import merge as merge_events
 from lakehouse_assets.silver.folding import Folded, Merged, Work, finish
-
-DROPPED_THROUGH = "lakehouse.dropped-through"
-"""Mark of a bronze table: the newest ISO day whose partition retention dropped."""
-
 
 _DAY = timedelta(days=1)
 

@@ -10,10 +10,10 @@ import pytest
 from lakehouse_assets.bronze.epochs import epochs
 from lakehouse_assets.bronze.land import land
 from lakehouse_assets.contracts.registry import table as contract
-from lakehouse_assets.engines.iceberg.commit import commit
+from lakehouse_assets.engines.iceberg.commit import DROPPED_THROUGH, commit
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.operations import connectors
-from lakehouse_assets.silver.rebuild import DROPPED_THROUGH, CannotRebuild, rebuild_changes
+from lakehouse_assets.silver.rebuild import CannotRebuild, rebuild_changes
 from lakehouse_assets.silver.reset import SourceWasReset
 from lakehouse_assets.sources.messages import Message
 from lakehouse_assets.sources.writer import append

@@ -11,10 +11,10 @@ import pytest
 
 from lakehouse_assets.contracts.registry import table as contract
 from lakehouse_assets.contracts.rules import starts_with
-from lakehouse_assets.engines.iceberg.commit import DAYS, REBUILT_DAYS, commit, own_marks
+from lakehouse_assets.engines.iceberg.commit import DAYS, DROPPED_THROUGH, REBUILT_DAYS, commit, own_marks
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.silver import bronze_slice, schema
-from lakehouse_assets.silver.rebuild import DROPPED_THROUGH, CannotRebuild, rebuild_changes, rebuild_events
+from lakehouse_assets.silver.rebuild import CannotRebuild, rebuild_changes, rebuild_events
 from tests.scenario import scenario
 from tests.silver.contradictions import contradicted_events
 from tests.silver.lakes import (

@@ -19,7 +19,7 @@ from pyiceberg.types import DateType
 from lakehouse_assets.engines.dbt.project import Model
 from lakehouse_assets.engines.duckdb.session import quoted, select
 from lakehouse_assets.engines.iceberg import progress
-from lakehouse_assets.engines.iceberg.commit import marks
+from lakehouse_assets.engines.iceberg.commit import DROPPED_THROUGH, marks
 from lakehouse_assets.engines.iceberg.progress import touched_days
 from lakehouse_assets.engines.iceberg.scan import data_files
 
@@ -72,7 +72,9 @@ def stale_days(
             continue
         stale |= all_days(conn, table, column)
         if own is not None:
-            stale |= all_days(conn, own, model.day_column)
+            # What retention dropped from the parent stays in the model.
+            dropped = marks(table).get(DROPPED_THROUGH, date.min.isoformat())
+            stale |= {day for day in all_days(conn, own, model.day_column) if day.isoformat() > dropped}
     return {max(day, first_day) for day in stale}
 
 
