@@ -19,6 +19,17 @@ DecimalMode = Literal["precise", "string", "double"]
 TimeMode = Literal["adaptive", "adaptive_time_microseconds", "connect", "isostring", "microseconds", "nanoseconds"]
 Transform = Literal["identity", "day", "month"]
 
+RESERVED = frozenset({
+    "topic", "partition", "offset", "kafka_timestamp", "key", "headers", "data", "before", "op", "is_tombstone",
+    "ts_ms", "source_connector", "source_db", "source_schema", "source_table", "source_ts_ms", "source_snapshot",
+    "source_tx_id", "source_sequence", "source_lsn", "source_gtid", "source_file_name", "source_pos", "source_row",
+    "raw", "error", "ingestion_timestamp", "source_system", "source_file", "record_hash", "change_position",
+    "is_deleted", "change_time", "change_date", "load_sequence", "unavailable", "violations", "landing_sequence",
+    "row_number", "event_date", "misfit", "misfit_value", "is_late", "is_fresh", "is_gone", "broken", "unknown",
+    "is_right", "replay_sequence", "discarded_at",
+})  # fmt: skip
+"""What the layers add to a row, for good or on the way: a column of the source needs another name beside these."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -118,6 +129,11 @@ class Table:
         self._by_name.update({c.name: c for c in self.columns})
         if len(self._by_name) != len(self.columns):
             raise ValueError(f"{self.id}: a column is declared twice")
+        for name in sorted(RESERVED & self._by_name.keys()):
+            raise ValueError(
+                f"{self.id}: the layers add a column {name!r} of their own; name this one otherwise, with"
+                f" renamed_from={name!r}"
+            )
         named = [*self.key, *(c for _, c in self.partition_by), *self.sort_by]
         for name in named + ([self.event_time] if self.event_time else []):
             if name not in self._by_name:

@@ -26,7 +26,7 @@ def values_of(table: Table, data: str) -> str:
 
 
 def text_of(table: Table, column: Column) -> str:
-    """SQL of a column's text in the struct `v` of `data`; an empty CSV field is a null unless the column is text."""
+    """SQL of a column's text in the struct `_told` of `data`; an empty CSV field is null unless the column is text."""
     text = _raw(table, column)
     if table.source.kind == "files" and column.type.kind not in _TEXTS:
         text = f"nullif({text}, '')"
@@ -42,8 +42,8 @@ def _raw(table: Table, column: Column) -> str:
     heirs = [c.name for c in table.columns if column.name in c.earlier_names and not column.retired]
     default = "null" if column.default is None or column.retired else literal(column.default)
     if len(names) == 1 and not heirs and default == "null":
-        return f"v.{quoted(column.name)}"
-    told = " ".join(f"when {_knows(name)} then v.{quoted(name)}" for name in names)
+        return f"_told.{quoted(column.name)}"
+    told = " ".join(f"when {_knows(name)} then _told.{quoted(name)}" for name in names)
     return f"case {''.join(f'when not {_knows(heir)} then null ' for heir in heirs)}{told} else {default} end"
 
 

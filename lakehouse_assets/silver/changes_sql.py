@@ -53,7 +53,7 @@ def incoming_sql(table: Table, epochs: Epochs) -> str:
     return f"""
     create or replace temp table incoming as
     with changes as (
-      select b.*, {values_of(table, "b.data")} as v,
+      select b.*, {values_of(table, "b.data")} as _told,
         coalesce({position.sql(epochs)}, {position.incremental_sql("p.before", epochs)}) as change_position,
         case when source_ts_ms between {FIRST_MS} and {LAST_MS} then make_timestamptz(source_ts_ms * 1000) end
           as change_time

@@ -34,7 +34,7 @@ def staged_sql(table: Table, bronze_rows: str) -> str:
     names = ", ".join(quoted(c.name) for c in table.columns)
     return f"""
     with texts as (
-      select topic, partition, "offset", ingestion_timestamp, data, {values_of(table, "data")} as v
+      select topic, partition, "offset", ingestion_timestamp, data, {values_of(table, "data")} as _told
       from {bronze_rows} where data is not null),
     typed_rows as (
       select *, {columns}, ({quoted(table.event_time or "")} at time zone 'UTC')::date as event_date from texts)

@@ -65,7 +65,7 @@ def _staged_sql(table: Table) -> str:
     return f"""
     create or replace temp table staged as
     with texts as (
-      select b.*, {values_of(table, "b.data")} as v, f.landing_sequence
+      select b.*, {values_of(table, "b.data")} as _told, f.landing_sequence
       from bronze_rows b
       join landed_files f on b."offset" >= f.first_row and b."offset" < f.first_row + f.rows
       where b.data is not null),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from lakehouse_assets.bronze.schema import spec as bronze_spec
 from lakehouse_assets.contracts.table import Column, Table
 from lakehouse_assets.contracts.types import text
 from lakehouse_assets.engines.iceberg.commit import marks
+from lakehouse_assets.engines.iceberg.tables import TableSpec
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.silver import checks, schema
 from lakehouse_assets.silver.undeclared import MOST, UNDECLARED, undeclared
@@ -105,3 +108,19 @@ def _without_name(message: Any) -> Any:
     value = json.loads(message.value)
     del value["after"]["name"]
     return message._replace(value=json.dumps(value).encode())
+
+
+@pytest.mark.parametrize("spec", [bronze_spec, schema.changes, schema.current, schema.files])
+def test_no_contract_can_name_a_column_that_a_layer_adds(spec: Callable[[Table], TableSpec]) -> None:
+    added = [f.name for f in spec(USERS).schema if f.name not in {c.name for c in USERS.columns}]
+    assert added
+    for name in added:
+        with pytest.raises(ValueError, match=f"column '{name}' of their own; .* renamed_from='{name}'"):
+            with_columns(named(name))
+
+
+def test_a_column_whose_name_a_layer_uses_is_read_under_another(platform: Platform) -> None:
+    table = with_columns(named("name"), named("v"), named("error_text", renamed_from="error"))
+    take(platform, table, [user(0, "a", "c", 1, v="a version", error="none")])
+    fold(platform, table)
+    assert [(row["v"], row["error_text"]) for row in current(platform, table)] == [("a version", "none")]
