@@ -41,7 +41,8 @@ def rows(conn: duckdb.DuckDBPyConnection, table: Table, messages: pa.Table, land
         "key_text", _text(messages.column("key"))
     )
     conn.register("messages", prepared)
-    decoded = envelope.select(_MESSAGES) if table.source.kind == "cdc" else _EVENT.format(messages=_MESSAGES)
+    is_cdc = table.source.kind == "cdc"
+    decoded = envelope.select(_MESSAGES, table.source) if is_cdc else _EVENT.format(messages=_MESSAGES)
     present = set(conn.sql(f"select * from ({decoded}) limit 0").columns)
     derived = {
         "topic": "$topic",

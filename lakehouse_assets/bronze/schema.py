@@ -22,6 +22,7 @@ COLUMNS = pa.schema(
         field("key", _STRING, "The message's key."),
         field("headers", pa.map_(_STRING, _STRING), "The message's headers."),
         field("data", _STRING, "The row as JSON: `after`, `before` of a delete, the event, the CSV row."),
+        field("data_schema", _STRING, "The schema that came with the row, as JSON: how its values are written."),
         field("before", _STRING, "The row before the change, as JSON."),
         field("op", _STRING, "c r u d t m; null for events and files."),
         field("is_tombstone", pa.bool_(), "A key without a value, which follows a delete.", False),

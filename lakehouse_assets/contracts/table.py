@@ -42,9 +42,9 @@ def _require_name(what: str, name: str) -> None:
 class Source:
     """What the tables of one source have in common.
 
-    `topic` is a format with `{table}`. `envelope` is the form of Debezium's messages, and `decimal`, `time`, `interval`
-    and `unsigned` (its `bigint.unsigned.handling.mode`) how it was told to encode values, where a message brings no
-    schema that says so itself.
+    `topic` is a format with `{table}`. `envelope` is the form of Debezium's messages. `decimal`, `time`, `interval`,
+    `binary` and `unsigned` (its `bigint.unsigned.handling.mode`) are how it was told to encode values, where a message
+    brings no schema that says so itself.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Source:
     decimal: DecimalMode = "string"
     time: TimeMode = "isostring"
     interval: Literal["numeric", "string"] = "numeric"
+    binary: Literal["bytes", "base64", "base64-url-safe", "hex"] = "bytes"
     unsigned: Literal["long", "precise"] = "long"
 
     def __post_init__(self) -> None:

@@ -55,8 +55,6 @@ json = LogicalType("json")
 integer = LogicalType("int")
 bigint = LogicalType("bigint")
 unsigned_bigint = LogicalType("unsigned_bigint")
-numeric = LogicalType("numeric")
-"""PostgreSQL's `numeric` without precision: decimal text of any length, NaN and infinities too."""
 real = LogicalType("real")
 double = LogicalType("double")
 boolean = LogicalType("bool")
@@ -83,6 +81,12 @@ def bits(length: int) -> LogicalType:
 
 def decimal(precision: int, scale: int) -> LogicalType:
     return LogicalType("decimal", precision=precision, scale=scale)
+
+
+def numeric(scale: int | None = None) -> LogicalType:
+    """Decimal text of any length, for more than 38 digits or, as PostgreSQL's own `numeric`, without a scale; NaN and
+    infinities too."""
+    return LogicalType("numeric", scale=scale)
 
 
 def time(precision: int = 6) -> LogicalType:

@@ -6,7 +6,7 @@ Where it stops: what happens to a misfit or a broken claim is the folds' busines
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lakehouse_assets.contracts.rules import AtLeast, Between, Fits, OneOf, Present, Rule, StartsWith
 from lakehouse_assets.contracts.table import Column, Table
@@ -14,6 +14,7 @@ from lakehouse_assets.engines.debezium import placeholder
 from lakehouse_assets.engines.debezium.decoding import decode
 from lakehouse_assets.engines.debezium.encodings import declared
 from lakehouse_assets.engines.duckdb.session import literal, quoted
+from lakehouse_assets.silver.written import Way
 
 _TEXTS = ("text", "varchar", "char", "json")
 
@@ -51,8 +52,18 @@ def _knows(name: str) -> str:
     return f"json_exists(data, '$.{quoted(name)}')"
 
 
-def typed(table: Table, column: Column) -> str:
-    return decode(column.type, declared(column.type, table.source), text_of(table, column))
+def typed(table: Table, column: Column, ways: Sequence[Way] = ()) -> str:
+    """SQL of the typed value; where there are several `ways`, a row's `_way` is the number of its own."""
+    text = text_of(table, column)
+    encodings = [way[column.name] for way in ways if column.name in way] or [declared(column.type, table.source)]
+    if len(set(encodings)) == 1:
+        return decode(column.type, encodings[0], text)
+    cases = {
+        encoding: [str(n) for n, own in enumerate(encodings) if own == encoding]
+        for encoding in dict.fromkeys(encodings)
+    }
+    tests = [f"when _way in ({', '.join(ns)}) then {decode(column.type, e, text)}" for e, ns in cases.items()]
+    return f"case {' '.join(tests)} end"
 
 
 def can_be_unavailable(table: Table, column: Column) -> bool:

@@ -5,12 +5,15 @@ Where it stops: running it, and the order of the steps, is `fold_changes`'.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.debezium import position
 from lakehouse_assets.engines.debezium.position import Epochs
 from lakehouse_assets.engines.duckdb.session import quoted
 from lakehouse_assets.partitions import FIRST_DAY
 from lakehouse_assets.silver.cast import broken, can_be_unavailable, misfit, typed, unavailable, values_of
+from lakehouse_assets.silver.written import Way
 
 IS_CHANGE = "error is null and op in ('c', 'r', 'u', 'd', 't')"
 IS_INCREMENTAL = "op = 'r' and coalesce(source_snapshot, '') = 'incremental'"
@@ -40,25 +43,27 @@ def context_sql(bronze_rows: str, epochs: Epochs) -> str:
         from {bronze_rows} where {IS_CHANGE}"""
 
 
-def incoming_sql(table: Table, epochs: Epochs) -> str:
-    """`bronze_rows`, `preceding` -> `incoming`: typed changes with position, misfit and whether they may be known.
+def incoming_sql(table: Table, epochs: Epochs, ways: Sequence[Way]) -> str:
+    """`bronze_rows`, `preceding`, `written` -> `incoming`: typed changes with position, misfit and whether they may be
+    known.
 
     Parameter `highest`: the highest position that was ever folded. One beyond it cannot be a redelivery, whichever
     partition it came through.
     """
-    columns = ", ".join(f"{_payload(table, c.name, typed(table, c))} as {quoted(c.name)}" for c in table.columns)
+    columns = ", ".join(f"{_payload(table, c.name, typed(table, c, ways))} as {quoted(c.name)}" for c in table.columns)
     names = ", ".join(quoted(c.name) for c in table.columns)
     keys = " or ".join(f"{quoted(k)} is null" for k in table.key)
     day = f"greatest((change_time at time zone 'UTC')::date, date '{FIRST_DAY.isoformat()}')"
     return f"""
     create or replace temp table incoming as
     with changes as (
-      select b.*, {values_of(table, "b.data")} as _told,
+      select b.*, {values_of(table, "b.data")} as _told, coalesce(w.way, 0) as _way,
         coalesce({position.sql(epochs)}, {position.incremental_sql("p.before", epochs)}) as change_position,
         case when source_ts_ms between {FIRST_MS} and {LAST_MS} then make_timestamptz(source_ts_ms * 1000) end
           as change_time
       from bronze_rows b
       left join preceding p using (topic, partition, "offset")
+      left join written w using (data_schema)
       where {IS_CHANGE}),
     typed_rows as (select *, {columns} from changes)
     select {names}, change_position, op, op in ('d', 't') as is_deleted, change_time, {day} as change_date,

@@ -43,6 +43,7 @@ from lakehouse_assets.silver.folding import Folded, Merged, Work, fold_bronze
 from lakehouse_assets.silver.reset import refuse_reset
 from lakehouse_assets.silver.severity import refuse_broken
 from lakehouse_assets.silver.unavailable import resolve
+from lakehouse_assets.silver.written import ways
 
 HIGHEST = "lakehouse.highest-position"
 HIGHEST_MS = "lakehouse.highest-change-ms"
@@ -123,7 +124,7 @@ def stage(conn: duckdb.DuckDBPyConnection, table: Table, highest: str, streamed:
     """`bronze_rows`, `context` -> `incoming`, typed changes, `refused`, those that are none, and `judged`, all."""
     conn.register("streamed", places(streamed, pa.string()))
     conn.execute(PRECEDING_SQL)
-    conn.execute(incoming_sql(table, begun), {"highest": highest})
+    conn.execute(incoming_sql(table, begun, ways(conn, table)), {"highest": highest})
     conn.execute("""
         create or replace temp table refused as
         select topic, partition, "offset", misfit.rule as rule, misfit.reason as reason, data

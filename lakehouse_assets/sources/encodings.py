@@ -47,7 +47,7 @@ def encode(value: object, kind: LogicalType, source: Source) -> Json:
         case uuid.UUID():
             return str(value)
         case bytes():
-            return base64.b64encode(value).decode()
+            return value.hex() if source.binary == "hex" else base64.b64encode(value).decode()
         case date() | time() | timedelta():
             return _time(value, kind, source)
         case list():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.log.log import MESSAGES
 
 USERS, ORDERS = registry.table("bank_users"), registry.table("shop_orders")
+FLAT_USERS, FLAT_ORDERS = (replace(t, source=replace(t.source, envelope="flat")) for t in (USERS, ORDERS))
 EVENTS = registry.table("clickstream_user_events")
 LANDED_AT = datetime(2026, 1, 5, 12, 30, 0, 123456, UTC)
 CONN = connect()
@@ -81,10 +83,91 @@ def test_a_tombstone_has_its_key_and_no_error() -> None:
     assert row["record_hash"] == hashlib.md5(KEY).hexdigest()
 
 
-@pytest.mark.parametrize("op", ["t", "m"])
-def test_a_truncate_and_a_logical_message_have_no_row(op: str) -> None:
-    (row,) = _rows(USERS, (None, _change(op)))
-    assert (row["op"], row["data"], row["error"]) == (op, None, None)
+def test_a_truncate_has_no_row_and_a_logical_message_is_kept() -> None:
+    message = {"transactional": True, "prefix": "audit", "content": "aGk="}
+    truncate, logical = _rows(USERS, (None, _change("t")), (None, _change("m", message=message)))
+    assert (truncate["op"], truncate["data"], truncate["error"]) == ("t", None, None)
+    assert (logical["op"], json.loads(logical["data"]), logical["error"]) == ("m", message, None)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"ts_ms": 1795230019169},
+        {"status": "BEGIN", "id": "731:26", "event_count": None, "data_collections": None, "ts_ms": 1},
+        {"source": {}, "ts_ms": 1, "databaseName": "shop", "schemaName": None, "ddl": "DROP", "tableChanges": []},
+    ],
+    ids=["heartbeat", "transaction", "schema change"],
+)
+@pytest.mark.parametrize("table", [USERS, FLAT_USERS], ids=["debezium", "flat"])
+def test_what_debezium_tells_beside_changes_is_kept_and_no_dead_letter(table: Table, other: dict[str, Any]) -> None:
+    wrapped = {"schema": {"type": "struct"}, "payload": other}
+    rows = _rows(table, (b'{"serverName":"bank"}', json.dumps(other).encode()), (KEY, json.dumps(wrapped).encode()))
+    assert [(row["op"], json.loads(row["data"]), row["error"]) for row in rows] == [(None, other, None)] * 2
+
+
+def _flat(**parts: Any) -> bytes:
+    told = {"__op": "u", "__deleted": "false", "__source_ts_ms": 5, "__source_lsn": 9, "__source_snapshot": None}
+    return json.dumps({"id": "a", "name": "x", **told, **parts}).encode()
+
+
+def test_a_flat_row_is_taken_apart_like_an_envelope() -> None:
+    rows = _rows(
+        FLAT_USERS,
+        (KEY, _flat(__source_txId=7, __source_sequence='["8","9"]', __ts_ms=6)),
+        (KEY, _flat(__op="d", __deleted="true")),
+        (KEY, _flat(__op="r", __source_snapshot="incremental", __source_lsn=None, __lsn=9)),
+        (KEY, None),
+    )
+    assert [row["op"] for row in rows] == ["u", "d", "r", None]
+    assert [row["error"] for row in rows] == [None] * 4
+    assert [row["source_lsn"] for row in rows[:3]] == [9, 9, 9]
+    assert json.loads(rows[0]["data"])["name"] == "x"
+    assert (rows[0]["source_tx_id"], rows[0]["source_sequence"], rows[0]["ts_ms"]) == ("7", '["8","9"]', 6)
+    assert (rows[2]["source_snapshot"], rows[3]["is_tombstone"]) == ("incremental", True)
+
+
+@pytest.mark.parametrize(
+    ("table", "told", "missing"),
+    [
+        (FLAT_USERS, {"__op": None}, "__op"),
+        (FLAT_USERS, {"__deleted": None}, "__deleted"),
+        (FLAT_USERS, {"__source_ts_ms": None, "__source_lsn": None}, "__source_ts_ms, __source_lsn"),
+        (FLAT_USERS, {"__op": "r"}, "__source_snapshot"),
+        (FLAT_ORDERS, {}, "__source_file, __source_pos, __source_row"),
+    ],
+)
+def test_a_flat_row_that_does_not_tell_its_place_is_a_dead_letter(
+    table: Table, told: dict[str, Any], missing: str
+) -> None:
+    (row,) = _rows(table, (KEY, _flat(**told)))
+    assert row["error"] == f"a flat message without {missing}"
+
+
+def test_a_flat_row_may_have_columns_named_schema_and_payload() -> None:
+    (row,) = _rows(FLAT_USERS, (KEY, b'{"schema":"public","payload":"x",' + _flat()[1:]))
+    assert (row["error"], json.loads(row["data"])["schema"], row["data_schema"]) == (None, "public", None)
+
+
+def test_the_schema_of_the_row_is_kept_beside_it() -> None:
+    fields = [{"type": "string", "field": "id"}, {"type": "int64", "name": "io.debezium.time.Timestamp", "field": "n"}]
+    parts = [{"type": "struct", "fields": f, "field": n} for n, f in (("before", []), ("after", fields))]
+    for schema in ({"fields": parts}, {"fields": parts[::-1]}):
+        value = {"schema": {"type": "struct", **schema}, "payload": json.loads(_change("c", after={"id": "a"}))}
+        (row,) = _rows(USERS, (KEY, json.dumps(value).encode()))
+        assert (json.loads(row["data_schema"]), row["error"]) == (fields, None)
+    flat = {"schema": {"type": "struct", "fields": fields}, "payload": json.loads(_flat())}
+    (row,) = _rows(FLAT_USERS, (KEY, json.dumps(flat).encode()))
+    assert (json.loads(row["data_schema"]), row["op"]) == (fields, "u")
+
+
+def test_debezium_servers_envelope_is_read_with_and_without_schema() -> None:
+    table = replace(USERS, source=replace(USERS.source, envelope="server"))
+    change = _change("c", after={"id": "a"})
+    rows = _rows(
+        table, (KEY, change), (KEY, b'{"payload":' + change + b"}"), (KEY, b'{"schema":null,"payload":' + change + b"}")
+    )
+    assert [(row["op"], row["error"]) for row in rows] == [("c", None)] * 3
 
 
 @pytest.mark.parametrize(
@@ -149,9 +232,10 @@ _JSON = st.recursive(
 @given(st.lists(st.tuples(st.none() | st.binary(max_size=6), st.none() | st.binary(max_size=12) | _JSON), max_size=12))
 def test_whatever_comes_is_one_row_in_its_place_and_a_dead_one_keeps_its_bytes(told: list[tuple[Any, Any]]) -> None:
     sent = [(k, v if isinstance(v, bytes) or v is None else json.dumps(v).encode()) for k, v in told]
-    for table in (USERS, ORDERS, EVENTS):
+    for table in (USERS, ORDERS, EVENTS, FLAT_USERS):
         rows = _rows(table, *sent)
         assert [r["offset"] for r in rows] == list(range(len(sent)))
         assert [r["raw"] for r in rows] == [v if r["error"] else None for r, (_, v) in zip(rows, sent, strict=True)]
         for row in rows:
-            assert row["error"] or row["is_tombstone"] or row["op"] in ("t", "m") or json.loads(row["data"]) is not None
+            empty = row["is_tombstone"] or row["op"] in ("t", "m")
+            assert row["error"] or empty or json.loads(row["data"]) is not None

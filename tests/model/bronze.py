@@ -13,6 +13,12 @@ from .inputs import Inputs, Message
 from .tables import Table, table
 
 OPS = frozenset("crudtm")
+BESIDE_CHANGES = (
+    {"ts_ms"},
+    {"status", "id", "event_count", "data_collections", "ts_ms"},
+    {"source", "ts_ms", "databaseName", "schemaName", "ddl", "tableChanges"},
+)
+"""Heartbeats, the begin and end of transactions, changes of the schema."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +78,16 @@ def valid_contents(inputs: Inputs, described: Table) -> Iterator[tuple[Message, 
 
 
 def content_of(described: Table, message: Message) -> dict[str, Any] | None:
-    """The message's JSON object; None for a tombstone (a null payload); raises Invalid for a dead letter."""
+    """The message's JSON object; raises Invalid for a dead letter.
+
+    None for a tombstone (a null payload) and for what Debezium tells beside changes.
+    """
     if message.value is None:
         return None
     content = _json_object(message.value)
     if described.feed != "events":
+        if set(content) in BESIDE_CHANGES:
+            return None
         _check_envelope(described, message, content)
     return content
 

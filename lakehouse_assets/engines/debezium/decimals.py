@@ -62,8 +62,8 @@ def plain(encoding: Encoding, text: str, wide: bool = False) -> str:
     """SQL of a number's text; what is not written as a precise decimal is such a text already."""
     if encoding.form != "precise":
         return text
-    struct = _variable(text, wide)
-    return f"case when starts_with({text}, '{{') then {struct} else {_base64(text, encoding.scale, wide)} end"
+    bare = "" if encoding.scale is None else f" else {_base64(text, encoding.scale, wide)}"
+    return f"case when starts_with({text}, '{{') then {_variable(text, wide)}{bare} end"
 
 
 def _exact(kind: str, scale: int, text: str) -> str:

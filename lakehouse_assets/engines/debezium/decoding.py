@@ -36,7 +36,14 @@ def _uuid(_: LogicalType, __: Encoding, text: str) -> str:
 
 
 def _bytes(_: LogicalType, encoding: Encoding, text: str) -> str:
-    return f"try(from_base64({text}))" if encoding.form == "base64" else "null::blob"
+    match encoding.form:
+        case "base64":
+            return f"try(from_base64({text}))"
+        case "base64url":
+            return f"try(from_base64(translate({text}, '-_', '+/')))"
+        case "hex":
+            return f"case when regexp_full_match({text}, '([0-9a-fA-F]{{2}})*') then from_hex({text}) end"
+    return "null::blob"
 
 
 def _integer(logical: LogicalType, encoding: Encoding, written: str) -> str:

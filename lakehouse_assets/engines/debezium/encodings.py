@@ -14,19 +14,21 @@ from typing import Any, Literal
 from lakehouse_assets.contracts.table import Source
 from lakehouse_assets.contracts.types import LogicalType
 
-Form = Literal["json", "precise", "float", "days", "millis", "micros", "nanos", "iso", "base64", "bits"]
+Form = Literal[
+    "json", "precise", "float", "days", "millis", "micros", "nanos", "iso", "base64", "base64url", "hex", "bits"
+]
 
 
 @dataclass(frozen=True)
 class Encoding:
     """`json` is the JSON value itself: text, integer, boolean or a decimal's text.
 
-    `precise` is base64 of the unscaled number, with `scale` its schema's, or a struct that brings its own scale;
+    `precise` is base64 of the unscaled number, with `scale` its column's, or a struct that brings its own scale;
     `float` a JSON number that was a binary one; `days` to `nanos` count from 1970 or midnight. `element` is an array's.
     """
 
     form: Form
-    scale: int = 0
+    scale: int | None = None
     element: Encoding | None = None
 
 
@@ -40,9 +42,9 @@ _SIMPLE: dict[str, Form] = {
     "double": "float",
     "timestamptz": "iso",
     "timestamp": "iso",
-    "bytes": "base64",
     "bits": "bits",
 }
+_BYTES: dict[str, Form] = {"bytes": "base64", "base64": "base64", "base64-url-safe": "base64url", "hex": "hex"}
 _NAMED: dict[str, Form] = {
     "org.apache.kafka.connect.data.Decimal": "precise",
     "io.debezium.data.VariableScaleDecimal": "precise",
@@ -75,9 +77,11 @@ def declared(logical: LogicalType, source: Source) -> Encoding:
         return Encoding("iso" if logical.kind in _TIMES else "base64" if logical.kind == "bytes" else "json")
     match logical.kind:
         case "decimal" | "numeric":
-            return Encoding(_DECIMALS[source.decimal], logical.scale or 0)
+            return Encoding(_DECIMALS[source.decimal], logical.scale)
         case "unsigned_bigint":
-            return Encoding("precise" if source.unsigned == "precise" else "json")
+            return Encoding("precise", 0) if source.unsigned == "precise" else JSON
+        case "bytes":
+            return Encoding(_BYTES[source.binary])
         case "date":
             return Encoding("iso" if source.time == "isostring" else "days")
         case "time" | "datetime":
@@ -90,14 +94,19 @@ def declared(logical: LogicalType, source: Source) -> Encoding:
             return Encoding(_SIMPLE.get(kind, "json"))
 
 
-def embedded(schema: Mapping[str, Any]) -> Encoding:
-    """How a field of the schema that came with a message says that its values are written."""
+def embedded(schema: Mapping[str, Any], otherwise: Encoding) -> Encoding:
+    """How a field of the schema that came with a message says that its values are written.
+
+    Of bytes in a string the schema says no more than that: they are written `otherwise`.
+    """
     name, kind = str(schema.get("name")), str(schema.get("type"))
     if kind == "array" and isinstance(items := schema.get("items"), Mapping):
-        return Encoding("json", element=embedded(items))
+        return Encoding("json", element=embedded(items, otherwise.element or JSON))
+    if kind == "string" and otherwise.form in _BYTES.values():
+        return otherwise
     form = _NAMED.get(name) or _TYPED.get(kind, "json")
-    parameters = schema.get("parameters") or {}
-    return Encoding(form, int(parameters.get("scale", 0)) if form == "precise" else 0)
+    scale = (schema.get("parameters") or {}).get("scale")
+    return Encoding(form, int(scale)) if form == "precise" and scale is not None else Encoding(form)
 
 
 def _counted(logical: LogicalType, source: Source) -> Form:
