@@ -25,11 +25,12 @@ _NAME = "[A-Za-z][A-Za-z0-9_]{0,62}"
 def noticed(conn: duckdb.DuckDBPyConnection, table: Table, known: Mapping[str, str]) -> dict[str, str]:
     """The mark, with what the view `bronze_rows` adds to the marks `known`; empty where there was never any."""
     before = json.loads(known.get(UNDECLARED, "{}"))
+    rows = "op in ('c', 'r', 'u', 'd')" if table.source.kind == "cdc" else "true"
     found = conn.execute(
-        """
+        f"""
         with shapes as (
-          select json_keys(data) as names, min({'topic': topic, 'partition': partition, 'offset': "offset"}) as place
-          from bronze_rows where data is not null group by 1),
+          select json_keys(data) as names, min({{'topic': topic, 'partition': partition, 'offset': "offset"}}) as place
+          from bronze_rows where data is not null and {rows} group by 1),
         told as (select unnest(names) as name, place from shapes)
         select name, min(place) as place from told
         where regexp_full_match(name, $name) and name not in (select unnest($declared))

@@ -41,7 +41,7 @@ def _way(table: Table, fields: list[dict[str, Any]]) -> Way:
     described = {field["field"]: field for field in fields}
     way = {}
     for column in table.live_columns:
-        field = described.get(column.name) or described.get(column.renamed_from or "")
+        field = next((described[name] for name in (column.name, *column.earlier_names) if name in described), None)
         otherwise = declared(column.type, table.source)
         way[column.name] = embedded(field, otherwise) if field else otherwise
     return way

@@ -9,7 +9,11 @@ from typing import Any
 
 from lakehouse_assets.contracts.registry import table as contract
 from lakehouse_assets.contracts.table import Table
+from lakehouse_assets.engines.iceberg.commit import marks
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.silver.accounting import account
+from lakehouse_assets.silver.schema import changes_name
+from lakehouse_assets.silver.undeclared import undeclared
 from lakehouse_assets.sources.messages import Message
 from tests.scenario import scenario
 from tests.silver.lakes import changes, current, fold, open_platform, take, with_source
@@ -55,6 +59,24 @@ def test_each_row_is_read_as_its_own_schema_says(platform: Platform) -> None:
     fold(platform, ACCOUNTS)
     held = {int(row["id"][-1]): row["balance"] for row in current(platform, ACCOUNTS)}
     assert held == {n: Decimal(meant) for n, (*_, meant) in enumerate(SENT) if meant != "12.3456"}
+
+
+def test_what_debezium_tells_beside_changes_is_passed_over(platform: Platform) -> None:
+    """Nor are its fields taken for columns that the contract does not name."""
+    beside = [
+        b'{"ts_ms":1}',
+        b'{"op":"m","ts_ms":1,"source":{"ts_ms":1,"lsn":9},"message":{"prefix":"p","content":"aGk="}}',
+    ]
+    told = [
+        _account(0, None, "1.00"),
+        *(_account(0, None, "0")._replace(offset=1 + n, value=v) for n, v in enumerate(beside)),
+    ]
+    take(platform, ACCOUNTS, told)
+    fold(platform, ACCOUNTS)
+    assert [row["balance"] for row in current(platform, ACCOUNTS)] == [Decimal("1.00")]
+    handle = platform.open_catalog().load_table(changes_name(ACCOUNTS))
+    assert undeclared(ACCOUNTS, marks(handle)) == {}
+    assert account(marks(handle)).ignored == len(beside)
 
 
 def test_a_flat_stream_leads_to_the_rows_of_the_same_stream_in_envelopes(platform: Platform) -> None:
