@@ -116,7 +116,10 @@ class KafkaLog:
         try:
             yield consumer
         except KafkaException as error:
-            raise LogError(f"{subject}: Kafka at {self._address} does not answer: {error.args[0].str()}") from error
+            said = error.args[0].str()
+            raise LogError(
+                f"{subject}: Kafka at {self._address} does not answer: {said}; run again when it does"
+            ) from error
         finally:
             consumer.close()
 
@@ -168,7 +171,7 @@ class KafkaLog:
         wanted = ", ".join(f"partition {p} at offset {at[p]} of {ends[p]}" for p in at)
         raise LogError(
             f"topic {topic}: Kafka at {self._address} gave nothing for {self.stall_seconds:g} s ({last});"
-            f" still to read: {wanted}"
+            f" still to read: {wanted}; run again when it answers"
         )
 
     def _explain(self, consumer: Consumer, topic: str, message: Any, at: Mapping[int, int]) -> str:
@@ -182,7 +185,7 @@ class KafkaLog:
         where = f"topic {topic} partition {partition}, offset {at.get(partition, message.offset())}"
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
             held = self._bounds_of(consumer, topic, partition)
-            raise LogError(f"{where}: the log holds offsets {held.start} to {held.end}; nothing was skipped")
+            raise LogError(f"{where}: the log holds offsets {held.start} to {held.end}; nothing was skipped, run again")
         raise LogError(f"{where}: Kafka at {self._address}: {said}")
 
 
