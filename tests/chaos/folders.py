@@ -29,11 +29,13 @@ from lakehouse_assets.sources.changes import START
 from lakehouse_assets.sources.writer import append, next_offset
 from tests.histories.faults import Fuse
 from tests.histories.play import lakehouse, tidy
+from tests.histories.steps import Operation
 from tests.scenario import scenario
 from tests.silver.lakes import current, differences, fold
 
 TABLES = ("bank_users", "bank_accounts", "shop_users", "shop_orders", "shop_products", "shop_user_sessions")
 _BATCH = 12
+_TIDIED: tuple[Operation, ...] = ("compact", "expire")
 _LONG = 120
 _USUAL_SECONDS = 0.8
 _LAST_WRITE = 30
@@ -50,7 +52,7 @@ def kill_and_restart(home: Path, seed: int, processes: int) -> Counter[str]:
     """
     chance = random.Random(seed)
     table = contract(chance.choice(TABLES))
-    messages = scenario(table, seed, strayed=0.1).stream.messages
+    messages = scenario(table, seed, strayed=0.1, holes=0.0).stream.messages
     counts = Counter[str]()
     with lakehouse(home) as platform:
         while messages:
@@ -84,7 +86,7 @@ def work(home: Path, table_id: str, seed: int, at: int, said: Connection) -> Non
             partial(fold_current, platform, table),
             partial(rebuild_changes, platform, table, first, first + timedelta(days=chance.randrange(3))),
         ]
-        operations += [partial(tidy, platform, table, number) for number in range(3)]
+        operations += [partial(tidy, platform, table, kind, number) for kind in _TIDIED for number in range(3)]
         if chance.random() < 0.5:
             chance.shuffle(operations)
         for operation in operations:

@@ -10,7 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 from unittest.mock import patch
@@ -23,10 +23,12 @@ from lakehouse_assets.engines.iceberg.tables import load
 from lakehouse_assets.engines.log.file_log import FileLog
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.operations.compaction import Sizes, compact
+from lakehouse_assets.operations.expiry import LEAST, expire
+from lakehouse_assets.operations.history import history, rollback
 from lakehouse_assets.silver import schema
 from lakehouse_assets.silver.fold_changes import fold_changes
 from lakehouse_assets.silver.fold_current import fold_current
-from lakehouse_assets.silver.rebuild import rebuild_changes
+from lakehouse_assets.silver.rebuild import CannotRebuild, rebuild_changes
 from lakehouse_assets.sources.writer import append, next_offset
 from tests import model
 from tests.histories import source, steps
@@ -37,6 +39,7 @@ from tests.silver.lakes import changes, current, differences, state
 
 DAYS = timedelta(days=5)
 """More than any history lasts."""
+LONG_AFTER = timedelta(days=30)
 BATCH = 60
 """Messages of one commit of bronze: a landing of a whole history makes two."""
 
@@ -84,8 +87,8 @@ class Play:
                 fold_current(self.platform, self.table)
             case "rebuild":
                 self.rebuild(step.number)
-            case "compact":
-                tidy(self.platform, self.table, step.number)
+            case "compact" | "expire" | "roll back":
+                tidy(self.platform, self.table, step.operation, step.number)
 
     def land(self, everything: bool = False) -> None:
         messages = self.source.deliver(everything)
@@ -96,9 +99,12 @@ class Play:
             land(self.platform, self.table)
 
     def rebuild(self, number: int) -> None:
-        """One of the first three days and a few after it."""
+        """One of the first three days and a few after it; refused where bronze was rolled back and not landed since."""
         first = self.begun + timedelta(days=number % 3)
-        rebuild_changes(self.platform, self.table, first, first + timedelta(days=number // 3))
+        try:
+            rebuild_changes(self.platform, self.table, first, first + timedelta(days=number // 3))
+        except CannotRebuild:
+            self.counts["rebuild refused"] += 1
 
     def increment(self) -> None:
         self.land()
@@ -142,13 +148,25 @@ class Play:
             raise Different("\n".join([*differences, "", repr(self.history)]))
 
 
-def tidy(platform: Platform, table: Table, number: int) -> None:
-    """Compacts bronze, the changes or the current table, however few its files are."""
+def tidy(platform: Platform, table: Table, operation: steps.Operation, number: int) -> None:
+    """Keeps bronze, the changes or the current table in order, however little there is to do."""
     names = (f"bronze.{table.id}", schema.changes_name(table), schema.current_name(table))
     name = names[number % len(names)]
-    if load(platform.open_catalog(), name) is not None:
-        for _ in compact(platform, name, Sizes(least_files=2)):
-            pass
+    handle = load(platform.open_catalog(), name)
+    if handle is None or handle.current_snapshot() is None:
+        return
+    match operation:
+        case "compact":
+            for _ in compact(platform, name, Sizes(least_files=2)):
+                pass
+        case "expire":
+            with handle.transaction() as transaction:
+                transaction.set_properties({LEAST: "1"})
+            expire(platform, name, datetime.now(UTC) + LONG_AFTER)
+        case "roll back":
+            earlier = history(handle)[1 + number // 3 :]
+            if earlier:
+                rollback(platform, name, earlier[0].snapshot_id)
 
 
 def play(history: History) -> Counter[str]:

@@ -74,12 +74,12 @@ class Garbage:
     kind: int = 0
 
 
-Operation = Literal["land", "changes", "current", "rebuild", "compact"]
+Operation = Literal["land", "changes", "current", "rebuild", "compact", "expire", "roll back"]
 
 
 @dataclass(frozen=True)
 class Run:
-    """One operation; `number` chooses the days of a rebuild, or the table to compact."""
+    """One operation; `number` chooses the days of a rebuild, or the table that is kept in order."""
 
     operation: Operation = "land"
     number: int = 0
@@ -133,6 +133,8 @@ _KINDS: dict[str, st.SearchStrategy[Step]] = {
     "current": st.just(Run("current")),
     "rebuild": st.builds(Run, st.just("rebuild"), _number),
     "compact": st.builds(Run, st.just("compact"), _number),
+    "expire": st.builds(Run, st.just("expire"), _number),
+    "roll back": st.builds(Run, st.just("roll back"), _number),
     "crash": st.builds(Crash, st.integers(0, 20), st.booleans(), _number),
 }
 WEIGHTS = {
@@ -149,7 +151,9 @@ WEIGHTS = {
     "changes": 3,
     "current": 1,
     "rebuild": 1,
-    "compact": 2,
+    "compact": 1,
+    "expire": 1,
+    "roll back": 1,
     "crash": 2,
 }
 _DRAWN = tuple(kind for kind, weight in WEIGHTS.items() for _ in range(weight))

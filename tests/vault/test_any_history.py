@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.vault.histories import STEPS, Step, live
 
-HISTORIES = 4
+HISTORIES = 3
 steps = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 30)), min_size=8, max_size=12)
 
 
