@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from lakehouse_assets.contracts.table import Column, Source, Table
-from lakehouse_assets.contracts.types import LogicalType, bigint, decimal, double, integer, text
+from lakehouse_assets.contracts.types import LogicalType, bigint, decimal, double, integer, real, text
 from lakehouse_assets.sources.messages import Message
 
 KEYS = ((1, 2), (2, 3), (4,))
@@ -144,8 +144,8 @@ CELLS = (
         ((1, 2), (3_000_000_000, 4_000_000_000), (5,)), _column("count", integer), _column("count", bigint),
     ),
     Cell(
-        "widen_float", "Widen real (float) to double", "nothing: both are `double`", ("ratio", "ratio"),
-        ((0.5, 0.1), (0.30000000000000004, 1e300), (2.5,)), _column("ratio", double), _column("ratio", double),
+        "widen_float", "Widen real (float) to double", "the wider type", ("ratio", "ratio"),
+        ((0.5, 0.25), (1e300, 2.5e200), (2.5,)), _column("ratio", real), _column("ratio", double),
     ),
     Cell(
         "widen_decimal", "Widen a decimal's precision", "the wider type", ("price", "price"),

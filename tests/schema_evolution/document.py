@@ -35,11 +35,13 @@ tables of its own, and `{COMMAND}` writes down what was seen.
 - Never delete a column from a contract: set `retired=True`. Its values stay, also over a rebuild, under no rule.
 - Declare `default` for a column that the database added with one: it tells nothing of the rows of before, so that only
   the contract can know. A column that was renamed more than once lists its earlier names, newest first.
+- A table that was renamed, and a column that was dropped and made again under its name, cannot be told from new ones:
+  take a new snapshot of the table. A `real` that was told as 0.1 is rebuilt as the double that is nearest to 0.1.
 - A table whose contract cannot apply fails alone, on one line, before anything of it is written.
 
 The layers in their order: bronze, silver's changes and current table, the satellite and its history, a mart of the
 current table, gold. Rows told *meanwhile* came after the source had changed and before the contract followed; *later*
-ones after it did. A table with a column of type `double` has no satellite, because that cannot be hashed.
+ones after it did. A table with a column of type `real` or `double` has no satellite, because that cannot be hashed.
 """
 
 

@@ -77,7 +77,7 @@ class Life:
 
     @property
     def has_vault(self) -> bool:
-        """A column of type double cannot be hashed."""
+        """Floating numbers cannot be hashed."""
         return self.cell.name != "widen_float"
 
     def column(self, phase: int) -> str | None:
