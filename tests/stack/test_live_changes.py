@@ -11,6 +11,7 @@ import pytest
 from lakehouse_assets.bronze.land import land
 from lakehouse_assets.engines.platform import Platform
 from tests import model
+from tests.bronze.lander import rows
 from tests.servers.connect import Connect
 from tests.servers.kafka import Kafka
 from tests.servers.mariadb import MariaDB
@@ -38,13 +39,20 @@ def test_silver_equals_the_database_though_connect_was_killed(
     source.capture(connect, kafka)
     wait_until("the snapshot is told", lambda: _all_told(lakehouse, source, snapshot))
 
+    # Killed in between two writes of its offsets, Connect tells again what came since the first.
+    stored = connect.offsets(source.name)
+    source.change(5)
+    wait_until("offsets are stored", lambda: connect.offsets(source.name) not in ([], stored))
+    before = _in_kafka(lakehouse, source)
     source.change(150)
+    wait_until("much is told", lambda: _in_kafka(lakehouse, source) > before + 100)
     connect.kill()
     source.change(150)
     connect.start()
     source.change(50)
     wait_until("silver equals the database", lambda: differences(lakehouse, source) == [] or None, 90)
 
+    assert _told(lakehouse, source) > source.told.total(), "Connect told nothing again"
     for table in source.tables:
         held = changes(lakehouse, table)
         told = [row for row in held if row["op"] in ("c", "u", "d")]
@@ -56,6 +64,16 @@ def test_silver_equals_the_database_though_connect_was_killed(
 def _all_told(lakehouse: Platform, source: LiveSource, counts: dict[str, int]) -> bool:
     _increment(lakehouse, source)
     return all(len(current(lakehouse, table)) == counts[table.name] for table in source.tables)
+
+
+def _in_kafka(lakehouse: Platform, source: LiveSource) -> int:
+    return sum(bounds.end for table in source.tables for bounds in lakehouse.log.bounds(table.topic).values())
+
+
+def _told(lakehouse: Platform, source: LiveSource) -> int:
+    """The changes in bronze, those included that were told again."""
+    _increment(lakehouse, source)
+    return sum(row["op"] in ("c", "u", "d") for table in source.tables for row in rows(lakehouse, table))
 
 
 def differences(lakehouse: Platform, source: LiveSource) -> list[str]:
