@@ -1,7 +1,8 @@
 """What a silver table did with each bronze row: taken, refused, superseded or of no consequence.
 
 The counts are marks of the table, written by the commit that folds the rows: `in` = `out` + `rejected` +
-`superseded` + `ignored` + `retired`, and `out` is what Iceberg counts. Where it stops: `checks` compares them.
+`superseded` + `ignored` + `retired`, and `out` + `derived` is what Iceberg counts. Where it stops: `checks` compares
+them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ REFUSED = "lakehouse.refused-by-rule"
 @dataclass(frozen=True)
 class Account:
     """Bronze rows, all runs together. `superseded` are redeliveries and older versions, `ignored` tombstones,
-    dead letters and messages that are no change, `retired` what retention dropped."""
+    dead letters and messages that are no change, `retired` what retention dropped.
+    `derived` rows of the table are of no bronze row of their own: the ends of complete snapshots."""
 
     taken_in: int = 0
     out: int = 0
@@ -26,6 +28,7 @@ class Account:
     superseded: int = 0
     ignored: int = 0
     retired: int = 0
+    derived: int = 0
 
     @property
     def balances(self) -> bool:
@@ -37,14 +40,14 @@ class Account:
     def __sub__(self, other: Account) -> Account:
         return Account(*(a - b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
 
-    def after(self, taken_in: int, ignored: int, out: int, rejected: int) -> Account:
+    def after(self, taken_in: int, ignored: int, out: int, rejected: int, derived: int = 0) -> Account:
         """With `taken_in` rows more, of which `ignored`, and `out` rows more in the table; `rejected` is the total.
 
         What is neither in the table nor refused nor ignored was superseded.
         """
         total, ignored, out = self.taken_in + taken_in, self.ignored + ignored, self.out + out
         superseded = total - ignored - out - rejected - self.retired
-        return Account(total, out, rejected, superseded, ignored, self.retired)
+        return Account(total, out, rejected, superseded, ignored, self.retired, self.derived + derived)
 
     def without(self, rows: int) -> Account:
         """After retention dropped so many rows of the table."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.debezium import position
+from lakehouse_assets.engines.debezium import position, snapshot
 from lakehouse_assets.engines.debezium.position import Epochs
 from lakehouse_assets.engines.duckdb.session import quoted
 from lakehouse_assets.partitions import FIRST_DAY
@@ -17,6 +17,9 @@ from lakehouse_assets.silver.written import Way
 
 IS_CHANGE = "error is null and op in ('c', 'r', 'u', 'd', 't')"
 IS_INCREMENTAL = "op = 'r' and coalesce(source_snapshot, '') = 'incremental'"
+
+IS_SNAPSHOT_END = f"op = 't' and {position.is_end_sql('change_position')}"
+"""Of a row of the changes table, that no message of its own tells it."""
 
 FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 """Milliseconds of the years 1 to 9999: no other time is a timestamp for every reader."""
@@ -68,6 +71,7 @@ def incoming_sql(table: Table, epochs: Epochs, ways: Sequence[Way]) -> str:
     typed_rows as (select *, {columns} from changes)
     select {names}, change_position, op, op in ('d', 't') as is_deleted, change_time, {day} as change_date,
       source_tx_id, topic, partition, "offset", ingestion_timestamp, data, {IS_INCREMENTAL} as is_incremental,
+      {snapshot.is_end_sql()} as ends_snapshot,
       case when op in ('d', 't') then [] else {unavailable(table)} end as unavailable,
       case when op = 't' then null
         when op = 'd' then {misfit(table, table.key_columns)} else {misfit(table, table.columns)} end as misfit_value,
@@ -76,6 +80,14 @@ def incoming_sql(table: Table, epochs: Epochs, ways: Sequence[Way]) -> str:
         when op != 't' and ({keys}) then {{'rule': 'key_is_present', 'reason': 'the key is missing'}} end as misfit,
       change_position <= $highest as is_late
     from typed_rows"""
+
+
+ENDS_SQL = f"""
+    create or replace temp table ends as
+    select {position.end_sql("change_position")} as change_position, change_time, change_date, source_tx_id, topic,
+      partition, "offset", ingestion_timestamp
+    from incoming where ends_snapshot and change_time is not null"""
+"""`incoming` -> `ends`: of each complete snapshot whose last read is there, also where that one is refused."""
 
 
 def first_deliveries_sql(table: Table) -> str:

@@ -68,7 +68,7 @@ def accounted(table: IcebergTable) -> dg.AssetCheckResult:
     found = account(marks(table))
     rows = size(table)["dagster/row_count"]
     return dg.AssetCheckResult(
-        passed=found.balances and found.out == rows,
+        passed=found.balances and found.out + found.derived == rows,
         asset_key=asset_key(".".join(table.name())),
         check_name=ACCOUNTED,
         metadata={
@@ -78,6 +78,7 @@ def accounted(table: IcebergTable) -> dg.AssetCheckResult:
             "superseded": found.superseded,
             "ignored": found.ignored,
             "retired": found.retired,
+            "derived": found.derived,
             "rows": rows,
         },
     )

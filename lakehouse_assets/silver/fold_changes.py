@@ -4,7 +4,8 @@
 2. Keep one row per (position, key), the first by topic, partition and offset. A position beyond the highest folded one
    cannot be a redelivery, so that only the others are looked up in the table.
 3. Fill in what PostgreSQL left out (`unavailable.py`), also in stored rows when a late change explains them.
-4. Write rejects, then commit rows, watermark and counts as one snapshot (`folding.py`).
+4. End complete snapshots (`snapshots.py`).
+5. Write rejects, then commit rows, watermark and counts as one snapshot (`folding.py`).
 
 Where it stops: which row is current is `fold_current`'s.
 """
@@ -31,8 +32,10 @@ from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.silver import schema
 from lakehouse_assets.silver.bronze_slice import folded_sql, places
 from lakehouse_assets.silver.changes_sql import (
+    ENDS_SQL,
     IS_CHANGE,
     IS_INCREMENTAL,
+    IS_SNAPSHOT_END,
     PRECEDING_SQL,
     context_sql,
     first_deliveries_sql,
@@ -42,6 +45,7 @@ from lakehouse_assets.silver.changes_sql import (
 from lakehouse_assets.silver.folding import Folded, Merged, Work, fold_bronze
 from lakehouse_assets.silver.reset import refuse_reset
 from lakehouse_assets.silver.severity import refuse_broken
+from lakehouse_assets.silver.snapshots import end_snapshots
 from lakehouse_assets.silver.unavailable import resolve
 from lakehouse_assets.silver.written import ways
 
@@ -67,8 +71,10 @@ def again(work: Work) -> Merged:
     conn.execute(f"create or replace view context as {whole_context_sql(work, begun)}")
     stage(conn, work.table, known.get(HIGHEST, ""), {}, begun)
     [(changes,)] = conn.execute(f"select count(*) from bronze_rows where {IS_CHANGE}").fetchall()
+    ended = end_snapshots(conn, known, known.get(HIGHEST, ""))
     merged = merge(work)
-    return replace(merged, ignored=-changes, summary={**merged.summary, **highest(conn, known)}, rejudged=True)
+    summary = {**merged.summary, **highest(conn, known), **ended}
+    return replace(merged, ignored=-changes, summary=summary, rejudged=True)
 
 
 def _merge_slice(work: Work) -> Merged:
@@ -78,11 +84,13 @@ def _merge_slice(work: Work) -> Merged:
     conn.execute(f"create or replace view context as {context_sql('bronze_rows', begun)}")
     stage(conn, work.table, known.get(HIGHEST, ""), streamed, begun)
     refuse_reset(conn, work.table, work.silver, known.get(HIGHEST, ""), known.get(HIGHEST_MS))
+    ended = end_snapshots(conn, known, known.get(HIGHEST, ""))
     [(taken_in, changes)] = conn.execute(f"select count(*), count(*) filter ({IS_CHANGE}) from bronze_rows").fetchall()
     merged = merge(work)
     summary = {
         **merged.summary,
         **highest(conn, known),
+        **ended,
         STREAMED: json.dumps({**streamed, **last_streamed(conn)}),
     }
     return replace(merged, taken_in=taken_in, ignored=taken_in - changes, summary=summary)
@@ -117,11 +125,12 @@ def whole_context_sql(work: Work, begun: Epochs) -> str:
         {context_sql(f"({folded})", begun)}
         union all
         select topic, partition, "offset", op, null, change_position
-        from ({select(work.silver, data_files(work.silver))}) where op != 'r'"""
+        from ({select(work.silver, data_files(work.silver))}) where op != 'r' and not ({IS_SNAPSHOT_END})"""
 
 
 def stage(conn: duckdb.DuckDBPyConnection, table: Table, highest: str, streamed: dict[str, str], begun: Epochs) -> None:
-    """`bronze_rows`, `context` -> `incoming`, typed changes, `refused`, those that are none, and `judged`, all."""
+    """`bronze_rows`, `context` -> `incoming`, typed changes, `refused`, those that are none, `judged`, all, and `ends`,
+    those of complete snapshots."""
     conn.register("streamed", places(streamed, pa.string()))
     conn.execute(PRECEDING_SQL)
     conn.execute(incoming_sql(table, begun, ways(conn, table)), {"highest": highest})
@@ -130,6 +139,7 @@ def stage(conn: duckdb.DuckDBPyConnection, table: Table, highest: str, streamed:
         select topic, partition, "offset", misfit.rule as rule, misfit.reason as reason, data
         from incoming where misfit is not null""")
     conn.execute("""create or replace temp table judged as select topic, partition, "offset" from incoming""")
+    conn.execute(ENDS_SQL)
     conn.execute("delete from incoming where misfit is not null")
 
 
@@ -149,8 +159,18 @@ def merge(work: Work, replaced: Sequence[DataFile] = (), outside: BooleanExpress
     refuse_broken(conn, table, rows)
     revised = conn.sql(f"select distinct {identity} from revised").to_arrow_table()
     found = rewrite.match(conn, silver, revised, outside)
+    ends = _snapshot_ends(conn, rows) - _snapshot_ends(conn, found.rows)
     revisited = set(found.rows.column("change_date").to_pylist())
-    gone = conn.execute(f"select distinct change_date from ({select(silver, replaced)})").fetchall()
-    days = {*rows.column("change_date").to_pylist(), *revisited, *(day for (day,) in gone)}
+    gone = conn.execute(
+        f"select change_date, count(*) filter ({IS_SNAPSHOT_END}) from ({select(silver, replaced)}) group by 1"
+    ).fetchall()
+    days = {*rows.column("change_date").to_pylist(), *revisited, *(day for day, _ in gone)}
     added = rewrite.replace(conn, silver, found, rows)
-    return Merged(added, [*found.files, *replaced], days=days)
+    derived = ends - sum(count for _, count in gone)
+    return Merged(added, [*found.files, *replaced], days=days, derived=derived)
+
+
+def _snapshot_ends(conn: duckdb.DuckDBPyConnection, rows: pa.Table) -> int:
+    """How many of the rows no message of its own tells."""
+    [(count,)] = conn.execute(f"select count(*) from rows where {IS_SNAPSHOT_END}").fetchall()
+    return int(count)

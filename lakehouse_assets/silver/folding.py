@@ -73,7 +73,8 @@ class Work:
 @dataclass(frozen=True)
 class Merged:
     """Files to swap in one commit. The refused rows are the session's table `refused`, the rows that were decided on
-    `judged`; `rejudged` where some of those were folded before, so that their old rejects are counted anew."""
+    `judged`; `rejudged` where some of those were folded before, so that their old rejects are counted anew; `derived`
+    how many more rows there are that no bronze row of their own tells."""
 
     added: list[DataFile]
     removed: list[DataFile]
@@ -82,6 +83,7 @@ class Merged:
     days: Iterable[date] | None = None
     summary: Mapping[str, str] = field(default_factory=dict)
     rejudged: bool = False
+    derived: int = 0
 
 
 def fold_bronze(
@@ -141,9 +143,9 @@ def finish(work: Work, merged: Merged) -> Folded:
     else:
         found = conn.execute("select rule, count(*) from refused group by 1").fetchall()
         refused = refused_by_rule(known) + Counter(dict(found))
-    more = rows_of(merged.added) - rows_of(merged.removed)
+    more = rows_of(merged.added) - rows_of(merged.removed) - merged.derived
     before = account(known)
-    after = before.after(merged.taken_in, merged.ignored, more, refused.total())
+    after = before.after(merged.taken_in, merged.ignored, more, refused.total(), merged.derived)
     days = None if merged.days is None else frozenset(map(str, merged.days))
     try:
         commit(

@@ -47,6 +47,7 @@ from lakehouse_assets.silver.fold_changes import HIGHEST, STREAMED, highest, las
 from lakehouse_assets.silver.fold_changes import merge as merge_changes
 from lakehouse_assets.silver.fold_events import merge as merge_events
 from lakehouse_assets.silver.folding import Folded, Merged, Work, finish
+from lakehouse_assets.silver.snapshots import end_snapshots
 
 _DAY = timedelta(days=1)
 
@@ -154,12 +155,14 @@ def _merge_changes(work: Work, days: _Days, replaced: list[DataFile]) -> Merged:
     conn.execute(f"create or replace temp view bronze_rows as select * from ({folded}) where {wanted}")
     conn.execute(f"create or replace temp view context as {whole_context_sql(work, begun)}")
     stage(conn, table, known.get(HIGHEST, ""), {}, begun)
+    ended = end_snapshots(conn, known, known.get(HIGHEST, ""))
     merged = merge_changes(work, replaced, days.outside)
     identity = ", ".join([*(quoted(k) for k in table.key), "change_position"])
     [(lost,)] = conn.execute(f"""
         select count(*) from ({select(work.silver, replaced)}) where op != 't'
           and ({identity}) not in (select ({identity}) from resolved where op != 't')""").fetchall()
-    return replace(merged, summary={LOST: str(lost), **highest(conn, known), STREAMED: _streamed(conn, known)})
+    told = {**highest(conn, known), **ended, STREAMED: _streamed(conn, known)}
+    return replace(merged, summary={LOST: str(lost), **told})
 
 
 def _streamed(conn: duckdb.DuckDBPyConnection, known: Mapping[str, str]) -> str:

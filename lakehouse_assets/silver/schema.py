@@ -42,7 +42,12 @@ def changes(table: Table) -> TableSpec:
             [
                 *fields(table.columns),
                 _POSITION,
-                field("op", pa.string(), "c create, u update, d delete, r snapshot read, t truncate.", False),
+                field(
+                    "op",
+                    pa.string(),
+                    "c create, u update, d delete, r snapshot read, t truncate or end of a complete snapshot.",
+                    False,
+                ),
                 field("is_deleted", pa.bool_(), "Whether the key is gone after the change.", False),
                 _CHANGE_TIME,
                 field("change_date", pa.date32(), "UTC day of the change: the partition.", False),

@@ -19,15 +19,17 @@ from .values import UNAVAILABLE, NotCastable, decode
 FIRST_DAY = date(2020, 1, 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Position = tuple[int, int, int, int, bool]
-"""First the epoch. PostgreSQL: last commit LSN, LSN, 0. MariaDB: binlog number, pos, row. Last whether it is a streamed
-change: where a snapshot read and a change share a position, the read loses."""
+Position = tuple[int, int, int, int, int]
+"""First the epoch. PostgreSQL: last commit LSN, LSN, 0. MariaDB: binlog number, pos, row. Last what it is: where they
+share a position, the end of a snapshot (0) loses to its reads (1), and a read to a streamed change (2)."""
+_END, _READ, _STREAMED = range(3)
 
 
 @dataclass(frozen=True)
 class Change:
-    """One message as a change of one key (`key` None: a truncate). `values` holds all columns, `unavailable` those
-    whose value PostgreSQL did not send."""
+    """One message as a change of one key (`key` None: a truncate, or the end of a complete snapshot).
+
+    `values` holds all columns, `unavailable` those whose value PostgreSQL did not send."""
 
     position: Position
     key: Any
@@ -60,10 +62,11 @@ def changes(inputs: Inputs, table_id: str) -> Rows:
 
 @cache
 def truncates(inputs: Inputs, table_id: str) -> Rows:
-    """The table's truncates, one row per position: change_time, topic, partition, offset."""
+    """The table's truncates and the ends of its complete snapshots, one row per position: change_time, topic,
+    partition, offset."""
     first: dict[Position, Change] = {}
-    for change in _read(inputs, table(table_id)):
-        if isinstance(change, Change) and change.op == "t":
+    for change in _taken(inputs, table(table_id)):
+        if change.op == "t":
             first.setdefault(change.position, change)
     return [
         {"change_time": each.change_time, "topic": each.topic, "partition": each.partition, "offset": each.offset}
@@ -74,10 +77,9 @@ def truncates(inputs: Inputs, table_id: str) -> Rows:
 @cache
 def current(inputs: Inputs, table_id: str) -> Rows:
     """`silver.<table>`: the table's columns and change_time of each key's latest change, unless that is a delete or a
-    truncate has a higher position, whenever it arrived."""
+    truncate, or the end of a complete snapshot, has a higher position, whenever it arrived."""
     described = table(table_id)
-    read = [change for change in _read(inputs, described) if isinstance(change, Change)]
-    truncated = max((change.position for change in read if change.op == "t"), default=None)
+    truncated = max((each.position for each in _taken(inputs, described) if each.op == "t"), default=None)
     rows = []
     for _, stream in groupby(_ordered_changes(inputs, described), key=lambda change: change.key):
         *_, last = _resolved(stream)
@@ -89,16 +91,18 @@ def current(inputs: Inputs, table_id: str) -> Rows:
 @cache
 def states(inputs: Inputs, table_id: str) -> Rows:
     """What became of each key, by key, then position: its changes, and a deletion at every truncate that follows one of
-    them. The table's columns (null but the key where deleted), is_deleted and change_time."""
+    them, and at the end of a complete snapshot that does not show it.
+
+    The table's columns (null but the key where deleted), is_deleted and change_time."""
     described = table(table_id)
-    read = [change for change in _read(inputs, described) if isinstance(change, Change)]
-    emptied = {change.position: change for change in reversed(read) if change.op == "t"}
+    emptied = {each.position: each for each in reversed(_taken(inputs, described)) if each.op == "t"}
     rows = []
     for key, stream in groupby(_ordered_changes(inputs, described), key=lambda change: change.key):
         told = list(_resolved(stream))
         nothing = {**dict.fromkeys(told[0].values), described.key: key}
+        shown = {(*change.position[:4], _END) for change in told if change.position[4] == _READ}
         following = {min((at for at in emptied if at > change.position), default=None) for change in told}
-        told += [replace(emptied[at], values=nothing) for at in following if at is not None]
+        told += [replace(emptied[at], values=nothing) for at in following if at is not None and at not in shown]
         rows += [
             {**change.values, "is_deleted": change.op in "dt", "change_time": change.change_time}
             for change in sorted(told, key=lambda each: each.position)
@@ -130,8 +134,8 @@ def _row(change: Change, number: int) -> Row:
 def _ordered_changes(inputs: Inputs, described: Table) -> list[Change]:
     """The changes of keys, by key, then position; of a redelivered one the first delivery."""
     first: dict[tuple[Any, Position], Change] = {}
-    for change in _read(inputs, described):
-        if isinstance(change, Change) and change.op != "t":
+    for change in _taken(inputs, described):
+        if change.op != "t":
             first.setdefault((change.key, change.position), change)
     return [first[identity] for identity in sorted(first)]
 
@@ -145,6 +149,14 @@ def _resolved(stream: Iterable[Change]) -> Iterator[Change]:
         yield replace(change, values=before)
 
 
+@cache
+def _taken(inputs: Inputs, described: Table) -> list[Change]:
+    """Every change that could be cast; of the ends of complete snapshots those with a change of lower position."""
+    read = [change for change in _read(inputs, described) if isinstance(change, Change)]
+    lowest = min((each.position for each in read if each.position[4] != _END), default=None)
+    return [each for each in read if each.position[4] != _END or (lowest is not None and lowest < each.position)]
+
+
 def _read(inputs: Inputs, described: Table) -> Iterator[Change | Refused]:
     """Every valid message as a change, by partition and offset; logical messages (op m) are none."""
     streamed: dict[int, Position] = {}
@@ -155,13 +167,18 @@ def _read(inputs: Inputs, described: Table) -> Iterator[Change | Refused]:
         if op == "r" and source.get("snapshot") == "incremental":
             # It was read while changes were streamed: it is as new as the change before it in its partition.
             before = streamed.get(message.partition)
-            position = (*before[:4], False) if before and before[0] == epoch else (epoch, 0, 0, 0, False)
+            position = (*before[:4], _READ) if before and before[0] == epoch else (epoch, 0, 0, 0, _READ)
         else:
             position = (epoch, *_position(described, op, source))
         if op != "r":
             streamed[message.partition] = position
         image = {} if op in "dt" else envelope["after"]
         absent = tuple(column.name for column in described.payload if image.get(column.name) == UNAVAILABLE)
+        time = _EPOCH + timedelta(milliseconds=source["ts_ms"])
+        place = (message.topic, message.partition, message.offset)
+        if _ends_a_snapshot(op, source):
+            nothing: dict[str, Any] = dict.fromkeys(column.name for column in described.columns)
+            yield Change((*position[:4], _END), None, "t", nothing, (), time, *place)
         key = None if op == "t" else key_of(described, message)
         raw = {**image, described.key: key, **dict.fromkeys(absent)}
         values = {}
@@ -171,8 +188,6 @@ def _read(inputs: Inputs, described: Table) -> Iterator[Change | Refused]:
         except NotCastable:
             yield Refused(message.topic, message.partition, message.offset, f"{column.name}_is_castable")
             continue
-        time = _EPOCH + timedelta(milliseconds=source["ts_ms"])
-        place = (message.topic, message.partition, message.offset)
         yield Change(position, values[described.key], op, values, absent, time, *place)
 
 
@@ -182,9 +197,17 @@ def _epoch(inputs: Inputs, message: Message) -> int:
     return sum(message.offset >= first.get(message.partition, 0) for first in begun)
 
 
-def _position(described: Table, op: str, source: Mapping[str, Any]) -> tuple[int, int, int, bool]:
+def _ends_a_snapshot(op: str, source: Mapping[str, Any]) -> bool:
+    """Whether it is the last read of a snapshot of the whole table: one that begins a log names no commit before it."""
+    commit = json.loads(source.get("sequence") or "[null]")[0]
+    is_last = source.get("snapshot") in ("last", "last_in_data_collection")
+    return op == "r" and is_last and commit is None and source.get("gtid") is None
+
+
+def _position(described: Table, op: str, source: Mapping[str, Any]) -> tuple[int, int, int, int]:
+    rank = _READ if op == "r" else _STREAMED
     if described.feed == "postgresql":
         lsn = int(source["lsn"])
         last_commit = json.loads(source.get("sequence") or "[null]")[0]
-        return (int(last_commit) if last_commit is not None else lsn, lsn, 0, op != "r")
-    return (int(source["file"].rsplit(".", 1)[1]), int(source["pos"]), int(source.get("row") or 0), op != "r")
+        return (int(last_commit) if last_commit is not None else lsn, lsn, 0, rank)
+    return (int(source["file"].rsplit(".", 1)[1]), int(source["pos"]), int(source.get("row") or 0), rank)

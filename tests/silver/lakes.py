@@ -156,8 +156,8 @@ def unbalanced(platform: Platform, table: Table) -> list[str]:
     known = account(marks(silver))
     found = [] if known.balances else [f"{known} does not balance"]
     held = rows_of(data_files(silver))
-    if known.out != held:
-        found.append(f"{known.out} rows are accounted for, {identifier} holds {held}")
+    if known.out + known.derived != held:
+        found.append(f"{known.out} and {known.derived} rows are accounted for, {identifier} holds {held}")
     rejected = len(refused(platform, table))
     if not known.rejected == rejected == refused_by_rule(marks(silver)).total():
         found.append(f"{known.rejected} rejects are accounted for, there are {rejected}")

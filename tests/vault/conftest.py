@@ -63,7 +63,9 @@ class Lake:
                 {f.name: None for f in spec.schema}
                 | stated
                 | {
-                    "change_position": f"{row['position']:040d}",
+                    "change_position": row["position"]
+                    if isinstance(row["position"], str)
+                    else f"{row['position']:040d}",
                     "op": row["op"],
                     "is_deleted": row["op"] in "dt",
                     "change_time": moment,

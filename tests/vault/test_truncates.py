@@ -12,7 +12,7 @@ STATED = ("change_position", "email", "is_deleted")
 HISTORY = ("email", "is_deleted", "valid_from", "valid_to")
 
 
-def user(position: int, day: int, op: str = "c", id: str | None = "u1", **columns: Any) -> dict[str, Any]:
+def user(position: int | str, day: int, op: str = "c", id: str | None = "u1", **columns: Any) -> dict[str, Any]:
     stated = {"email": f"{id}@x", "name": "A"} if op in "cur" else {}
     return {"position": position, "day": day, "op": op, "id": id, **stated, **columns}
 
@@ -108,3 +108,37 @@ def test_the_day_of_a_truncate_can_be_built_anew(lake):
     lake.change("bank_users", truncate(5, 3), rebuilt=[date(2026, 3, 3)])
     lake.build(*USERS)
     assert told(lake) == expected == [("u1", 1, False), ("u1", 5, True), ("u1", 6, False)]
+
+
+def place(lsn: int, rank: int) -> str:
+    return f"{lsn:038d}.{rank}"
+
+
+SNAPSHOT = [
+    [user(place(1, 2), 1), user(place(2, 2), 1, id="u2")],
+    [user(place(5, 1), 3, "r", id="u1"), user(place(5, 0), 3, "t", None)],
+    [user(place(5, 1), 3, "r", id="u3"), user(place(3, 2), 2, id="u3")],
+    [user(place(4, 2), 2, "u", id="u2"), user(place(7, 2), 4, id="u2")],
+]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 0, 3, 2), (1, 2, 0, 3)])
+def test_the_end_of_a_complete_snapshot_is_a_row_of_the_keys_that_it_does_not_show(lake, order):
+    for number in order:
+        lake.change("bank_users", *SNAPSHOT[number])
+        lake.build(*USERS)
+    names = dict(lake.rows("raw_vault.h_users", "h_user_hk", "user_id"))
+    rows = lake.rows("raw_vault.s_users", "h_user_hk", "change_position", "is_deleted")
+    assert sorted((names[key], int(at[:-2]), int(at[-1]), gone) for key, at, gone in rows) == [
+        ("u1", 1, 2, False), ("u1", 5, 1, False),
+        ("u2", 2, 2, False), ("u2", 4, 2, False), ("u2", 5, 0, True), ("u2", 7, 2, False),
+        ("u3", 3, 2, False), ("u3", 5, 1, False),
+    ]  # fmt: skip
+    history = lake.rows("business_vault.s_users_history", "email", "is_deleted")
+    assert sorted(history, key=repr) == [
+        ("u1@x", False),
+        ("u2@x", False),
+        ("u2@x", False),
+        ("u3@x", False),
+        (None, True),
+    ]

@@ -2,7 +2,8 @@
 
 `<epoch>.<commit or file>.<lsn or pos>.<row>.<rank>`. PostgreSQL: (last commit's LSN, LSN) from `source.sequence`; raw
 LSNs of interleaved transactions are not in commit order. MySQL: (number of the binlog file, position, row).
-A snapshot read sorts at its snapshot's position and, by rank, before a streamed change at the same place.
+By rank, a snapshot's reads sort before the changes that were made at its place, and its end, which deletes what it
+did not show, before its reads.
 The epoch counts how often the source's log began anew, so that a new log sorts after everything of the old one.
 Where it stops: never a clock. Kafka's offset only breaks ties, in the fold.
 """
@@ -17,7 +18,7 @@ Every change of a topic is of the newest epoch that holds at its offset."""
 
 WIDTH, ROW_WIDTH = 20, 10
 
-RANK_READ, RANK_STREAMED = 0, 1
+RANK_END, RANK_READ, RANK_STREAMED = 0, 1, 2
 
 _BEGINNING = f".{'0' * WIDTH}.{'0' * WIDTH}.{'0' * ROW_WIDTH}."
 
@@ -60,9 +61,28 @@ def within_epoch(position: str) -> str:
     return position.partition(".")[2]
 
 
+def place(position: str) -> str:
+    """A position without its rank."""
+    return position.rpartition(".")[0]
+
+
+def is_end(position: str) -> bool:
+    """Whether it is that of the end of a complete snapshot."""
+    return position.endswith(f".{RANK_END}")
+
+
 def place_sql(position: str) -> str:
     """A position without its rank: what a snapshot's reads share with the changes that were made right there."""
     return f"left({position}, -1)"
+
+
+def end_sql(position: str) -> str:
+    """The position of the end of the snapshot that a read of this position is of."""
+    return f"{place_sql(position)} || '{RANK_END}'"
+
+
+def is_end_sql(position: str) -> str:
+    return f"ends_with({position}, '.{RANK_END}')"
 
 
 def _padded(expression: str, width: int = WIDTH) -> str:
