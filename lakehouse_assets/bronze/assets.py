@@ -7,6 +7,7 @@ import dagster as dg
 from pyiceberg.table import Table as IcebergTable
 
 from lakehouse_assets.asset_facts import asset_key, column_schema, preview, size
+from lakehouse_assets.bronze.dead_letters import open_count
 from lakehouse_assets.bronze.land import Landed, Landing, land, state
 from lakehouse_assets.bronze.land_files import land_files
 from lakehouse_assets.bronze.schema import spec
@@ -16,6 +17,7 @@ from lakehouse_assets.engines.iceberg.commit import RETIRED_IN_ALL, marks
 from lakehouse_assets.engines.platform import Platform
 
 ACCOUNTED = "every_message_is_accounted"
+FITS = "dead_letters_stay_below_the_threshold"
 MASKED = ("key", "data", "before", "raw", "headers")
 KINDS = {"cdc": "kafka", "events": "kafka", "files": "csv"}
 
@@ -56,22 +58,37 @@ def bronze_asset(platform: Platform, table: Table) -> dg.AssetsDefinition:
                 metadata={"dagster/column_schema": column_schema(spec(table).schema)},
             )
         ],
-        check_specs=[dg.AssetCheckSpec(ACCOUNTED, asset=key, blocking=True, description=_ACCOUNTED_MEANS)],
+        check_specs=[
+            dg.AssetCheckSpec(ACCOUNTED, asset=key, blocking=True, description=_ACCOUNTED_MEANS),
+            dg.AssetCheckSpec(
+                FITS,
+                asset=key,
+                description=f"At most {table.reject_threshold:.0%} of the messages are open dead letters.",
+            ),
+        ],
         can_subset=True,
         pool=f"bronze_{table.id}",
     )
     def land_table(context: dg.AssetExecutionContext) -> Iterator[Event]:
         landed = land_files(platform, table) if table.source.kind == "files" else land(platform, table)
         handle = platform.open_catalog().load_table(spec(table).identifier)
-        counts = {"consumed": landed.consumed, "dead_letters": landed.dead, "unchanged": landed == Landed()}
+        counts = {
+            "consumed": landed.consumed,
+            "dead_letters": landed.dead,
+            "open_dead_letters": open_count(handle),
+            "unchanged": landed == Landed(),
+        }
         known = state(handle)
         with connect(platform.memory_limit) as conn:
             shown = {} if landed == Landed() else {"preview": preview(conn, handle, MASKED)}
         yield dg.MaterializeResult(
             asset_key=key, metadata={**size(handle), **counts, **shown, "next_offsets": dict(_texts(known))}
         )
-        if context.selected_asset_check_keys:
+        selected = {check.name for check in context.selected_asset_check_keys}
+        if ACCOUNTED in selected:
             yield accounted(handle)
+        if FITS in selected:
+            yield _fits(key, table, known, open_count(handle))
 
     return land_table
 
@@ -91,6 +108,17 @@ def accounted(handle: IcebergTable) -> dg.AssetCheckResult:
         asset_key=asset_key(".".join(handle.name())),
         check_name=ACCOUNTED,
         metadata={**counts, "retired": retired},
+    )
+
+
+def _fits(key: dg.AssetKey, table: Table, known: Landing, waiting: int) -> dg.AssetCheckResult:
+    share = waiting / known.consumed if known.consumed else 0.0
+    return dg.AssetCheckResult(
+        passed=share <= table.reject_threshold,
+        asset_key=key,
+        check_name=FITS,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"open": waiting, "share": share, "threshold": table.reject_threshold},
     )
 
 

@@ -17,11 +17,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyiceberg.catalog import Catalog
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table as IcebergTable
 
 from lakehouse_assets.bronze import decode
+from lakehouse_assets.bronze.flood import First, refuse_flood
 from lakehouse_assets.bronze.schema import spec
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.duckdb.session import connect
@@ -132,7 +135,7 @@ def _land(
     for batch in unread:
         _require_same(table.topic, platform.log.identity(table.topic), identity)
         reached = {**begins, **landed, **batch.next_offsets}
-        count = _land_batch(conn, catalog, table, identity, Batch(batch.messages, reached), landed)
+        count = _land_batch(conn, platform, table, identity, Batch(batch.messages, reached), landed)
         if count is None:
             return done
         landed = reached
@@ -185,7 +188,7 @@ def _there(table: Table, offset: int, held: Bounds | None) -> str:
 
 def _land_batch(
     conn: duckdb.DuckDBPyConnection,
-    catalog: Catalog,
+    platform: Platform,
     table: Table,
     identity: str | None,
     batch: Batch,
@@ -195,11 +198,13 @@ def _land_batch(
 
     Here `batch.next_offsets` are those of every partition.
     """
+    catalog = platform.open_catalog()
     handle = catalog.load_table(spec(table).identifier)
     if state(handle).offsets != landed:
         return None
     rows = decode.rows(conn, table, batch.messages, datetime.now(UTC))
     dead = int(rows.num_rows - rows.column("error").null_count)
+    refuse_flood(platform, table, "dead letters", dead, rows.num_rows, lambda: _first_dead(rows))
     files = write_files(handle, rows)
     while True:
         try:
@@ -210,6 +215,11 @@ def _land_batch(
             if state(handle).offsets != landed:
                 discard(handle, files)
                 return None
+
+
+def _first_dead(rows: pa.Table) -> First:
+    one = rows.filter(pc.is_valid(rows["error"])).slice(0, 1).to_pylist()[0]
+    return First(one["topic"], one["partition"], one["offset"], one["error"])
 
 
 def commit_batch(

@@ -26,6 +26,7 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table as IcebergTable
 
 from lakehouse_assets.bronze.csv_rows import Record, content_hash, records
+from lakehouse_assets.bronze.flood import First, Flood, refuse_flood
 from lakehouse_assets.bronze.land import (
     CONSUMED,
     DEAD,
@@ -180,14 +181,20 @@ def _land_file(platform: Platform, catalog: Catalog, table: Table, path: Path, d
     stat, relative = path.stat(), str(path.relative_to(platform.home))
     files: list[DataFile] = []
     rows = dead = 0
+    bad: First | None = None
     landed_at = datetime.now(UTC)
     for chunk in _chunks(records(path, [c.name for c in table.live_columns]), platform.batch_messages):
         files += write_files(handle, _rows(table, relative, first + rows, chunk, landed_at))
+        problems = [(n, r.problem) for n, r in enumerate(chunk, first + rows) if r.problem]
+        if bad is None and problems:
+            bad = First(table.topic, 0, problems[0][0], f"{relative}, {problems[0][1]}")
         rows += len(chunk)
-        dead += sum(1 for r in chunk if r.problem)
+        dead += len(problems)
     if content_hash(path) != digest:
         discard(handle, files)
         return Landed()
+    if bad is not None:
+        _refuse_flood(platform, table, handle, files, (dead, rows), bad)
     before = landing_marks(handle).get(FILE)
     sequence = json.loads(before)["landing_sequence"] + 1 if before else 1
     identity = Identity(
@@ -212,6 +219,16 @@ def _land_file(platform: Platform, catalog: Catalog, table: Table, path: Path, d
         return None
     _list(catalog, identity)
     return Landed(rows, dead, 1)
+
+
+def _refuse_flood(
+    platform: Platform, table: Table, handle: IcebergTable, files: list[DataFile], counts: tuple[int, int], bad: First
+) -> None:
+    try:
+        refuse_flood(platform, table, "dead letters", *counts, lambda: bad)
+    except Flood:
+        discard(handle, files)
+        raise
 
 
 def _commit(

@@ -108,7 +108,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """`partition_by` and `sort_by` are the silver table's; `event_time` names the column that dates an event."""
+    """`partition_by` and `sort_by` are the silver table's; `event_time` names the column that dates an event.
+
+    Of a batch of at least `flood_minimum` messages, more than `flood_share` refused ones stop the run.
+    `reject_threshold` is the share of all rows from which on dead letters or rejects fail their check.
+    """
 
     source: Source
     name: str
@@ -123,6 +127,8 @@ class Table:
     bronze_retention: timedelta = timedelta(days=90)
     silver_retention: timedelta = timedelta(days=730)
     reject_threshold: float = 0.05
+    flood_share: float = 0.5
+    flood_minimum: int = 1000
     _by_name: dict[str, Column] = field(init=False, repr=False, compare=False, hash=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -144,8 +150,9 @@ class Table:
         for column in self.key_columns:
             if column.nullable or column.retired:
                 raise ValueError(f"{self.id}: {column.name!r} is of the key, so it cannot be nullable or retired")
-        if not 0 <= self.reject_threshold <= 1:
-            raise ValueError(f"{self.id}: reject_threshold is a share of 0 to 1, got {self.reject_threshold}")
+        for name in ("reject_threshold", "flood_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{self.id}: {name} is a share of 0 to 1, got {getattr(self, name)}")
         if self.source.kind == "events" and self.event_time is None:
             raise ValueError(f"{self.id}: events need an event_time")
 

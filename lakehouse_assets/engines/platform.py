@@ -17,7 +17,8 @@ from lakehouse_assets.engines.log.log import EventLog
 
 @dataclass(frozen=True)
 class Platform:
-    """`batch_messages` bounds what one bronze commit holds; `memory_limit` is DuckDB's, e.g. `1GB`."""
+    """`batch_messages` bounds what one bronze commit holds; `memory_limit` is DuckDB's, e.g. `1GB`; `let_floods_in` are
+    ids of tables whose batches are taken however many of their messages are refused."""
 
     name: str
     home: Path
@@ -27,3 +28,4 @@ class Platform:
     dbt_target: str
     batch_messages: int = 100_000
     memory_limit: str = "1GB"
+    let_floods_in: frozenset[str] = frozenset()

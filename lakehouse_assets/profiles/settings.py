@@ -48,6 +48,7 @@ class Settings(BaseModel):
     home: Annotated[Path, AfterValidator(_whole_path)] = Path(".lakehouse")
     batch_messages: int = Field(default=100_000, gt=0)
     memory_limit: str = Field(default="1GB", pattern=r"^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|%)$")
+    let_floods_in: str = Field(default="", pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$|^$")
 
     kafka_bootstrap_servers: str | None = Field(default=None, min_length=1)
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"

@@ -45,6 +45,7 @@ def platform(settings: Settings) -> Platform:
         dbt_target="stack",
         batch_messages=settings.batch_messages,
         memory_limit=settings.memory_limit,
+        let_floods_in=frozenset(filter(None, settings.let_floods_in.split(","))),
     )
 
 

@@ -21,6 +21,7 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table as IcebergTable
 
+from lakehouse_assets.bronze.flood import First, Flood, refuse_flood
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.iceberg.commit import (
@@ -123,7 +124,9 @@ def _drain(
         consumed = {bronze_slice.SNAPSHOT: str(piece.snapshot_id)} if piece.snapshot_id is not None else {}
         summary = {**consumed, bronze_slice.OFFSETS: json.dumps(offsets), **noticed(conn, table, marks(silver))}
         work = Work(conn, catalog, table, bronze, silver, offsets, summary)
-        done.append(finish(work, merge(work)))
+        merged = merge(work)
+        _refuse_flood(platform, work, merged)
+        done.append(finish(work, merged))
     for number in bronze_slice.replays(conn, bronze, bronze_slice.watermark(catalog.load_table(spec.identifier))):
         silver = catalog.load_table(spec.identifier)
         mark = bronze_slice.watermark(silver)
@@ -131,6 +134,27 @@ def _drain(
             bronze_slice.register_replay(conn, bronze, number, mark)
             work = Work(conn, catalog, table, bronze, silver, mark.offsets, {bronze_slice.REPLAYED: str(number)})
             done.append(finish(work, again(work)))
+
+
+def _refuse_flood(platform: Platform, work: Work, merged: Merged) -> None:
+    """Only of rows that are folded for the first time: what is judged again was let in already. Raises Flood."""
+    conn = work.conn
+    [(refused, total)] = conn.execute("""
+        select (select count(distinct (topic, partition, "offset")) from refused), (select count(*) from judged)
+        """).fetchall()
+
+    def first() -> First:
+        return First(
+            *conn.execute("""
+            select topic, partition, "offset", rule || ': ' || reason from refused order by all limit 1
+            """).fetchall()[0]
+        )
+
+    try:
+        refuse_flood(platform, work.table, "rejects", refused, total, first)
+    except Flood:
+        discard(work.silver, merged.added)
+        raise
 
 
 def finish(work: Work, merged: Merged) -> Folded:
