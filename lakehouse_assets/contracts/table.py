@@ -150,11 +150,14 @@ class Table:
         for column in self.key_columns:
             if column.nullable or column.retired:
                 raise ValueError(f"{self.id}: {column.name!r} is of the key, so it cannot be nullable or retired")
+        self._require_shares()
+        if self.source.kind == "events" and self.event_time is None:
+            raise ValueError(f"{self.id}: events need an event_time")
+
+    def _require_shares(self) -> None:
         for name in ("reject_threshold", "flood_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{self.id}: {name} is a share of 0 to 1, got {getattr(self, name)}")
-        if self.source.kind == "events" and self.event_time is None:
-            raise ValueError(f"{self.id}: events need an event_time")
 
     @property
     def id(self) -> str:
