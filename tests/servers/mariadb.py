@@ -11,7 +11,7 @@ import pymysql
 from pymysql.connections import Connection
 
 from . import debian
-from .postgres import _reachable
+from .postgres import reachable
 from .server import Server, ServerError
 
 _SETTINGS = """
@@ -42,7 +42,7 @@ class MariaDB(Server):
         server = debian.program("mariadbd", "mariadb-server")
         data, settings = self.folder / "data", self.folder / "my.cnf"
         if not data.exists():
-            _reachable(self.folder)
+            reachable(self.folder)
             settings.write_text(f"{_SETTINGS}port={self.port}\ndatadir={data}\nsocket={data / 'socket'}\n")
             debian.own(self.folder, self.user)
             self._install_tables()

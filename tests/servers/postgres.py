@@ -37,7 +37,7 @@ class Postgres(Server):
         server = debian.program("postgres", "postgresql-15", _PROGRAMS)
         data = self.folder / "data"
         if not data.exists():
-            _reachable(self.folder)
+            reachable(self.folder)
             debian.own(self.folder, self.user)
             command = [f"{_PROGRAMS}/initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
             command = ["setpriv", *self._as_user(), *command, "--locale=C.UTF-8", "--no-sync"]
@@ -67,7 +67,7 @@ class Postgres(Server):
             cursor.execute(f'create database "{database}"')
 
 
-def _reachable(folder: Path) -> None:
+def reachable(folder: Path) -> None:
     """Let another user enter the private folders that lead to `folder`: pytest's are for their owner alone."""
     if os.geteuid() != 0:
         return
