@@ -22,6 +22,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_WIDEST = 1_000_000
+
 
 class Format(StrEnum):
     TABLE = "table"
@@ -89,7 +91,10 @@ def _print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for row in held:
         table.add_row(*(Text(_cell(value)) for value in row))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:  # what reads a pipe wants a row on a line, however long
+        console.width = console.measure(table, options=console.options.update(max_width=_WIDEST)).maximum
+    console.print(table)
 
 
 def _cell(value: object) -> str:

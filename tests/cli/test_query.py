@@ -70,6 +70,12 @@ def test_the_order_that_the_statement_asks_for_is_kept(lakehouse: Lakehouse) -> 
     assert result.stdout.split() == ["n", *(str(n) for n in range(299_999, 149_999, -1))]
 
 
+def test_a_row_of_a_table_is_one_line_where_no_terminal_ends_it(lakehouse: Lakehouse) -> None:
+    long = "x" * 500
+    result = lakehouse("query", f"select '{long}' as text, amount from marts.days")
+    assert [line.count("x") for line in result.stdout.splitlines()] == [1, 500, 500, 500]
+
+
 def test_a_table_is_cut_and_says_so(lakehouse: Lakehouse) -> None:
     result = lakehouse("query", "from range(101)")
     assert "only the first 100 rows" in result.stderr
