@@ -26,7 +26,8 @@ RESERVED = frozenset({
     "raw", "error", "ingestion_timestamp", "source_system", "source_file", "record_hash", "change_position",
     "is_deleted", "change_time", "change_date", "load_sequence", "unavailable", "violations", "landing_sequence",
     "row_number", "event_date", "misfit", "misfit_value", "is_late", "is_fresh", "is_gone", "broken", "unknown",
-    "is_right", "replay_sequence", "discarded_at", "data_schema",
+    "is_right", "replay_sequence", "discarded_at", "data_schema", "is_incremental",
+    "ends_snapshot",
 })  # fmt: skip
 """What the layers add to a row, for good or on the way: a column of the source needs another name beside these."""
 
