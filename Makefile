@@ -58,15 +58,17 @@ dev: .venv/.installed $(MANIFEST)  ## open the Dagster UI on the same lakehouse
 IN_MEMORY := $(if $(wildcard /dev/shm),TMPDIR=/dev/shm)
 
 test: .venv/.installed-dev $(MANIFEST)  ## every test that needs no server (ARGS='-k name')
-	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-stack: .venv/.installed-dev  ## tests on real servers, which it installs (ARGS='-k name')
 	$(IN_MEMORY) $(BIN)/python -m pytest -o tmp_path_retention_policy=failed tests/stack $(ARGS)
 
 MINUTES ?= 30
+HISTORIES ?= 0
 SEED ?= 1
-chaos: .venv/.installed-dev $(MANIFEST)  ## kill, race and break it for MINUTES=30 from SEED=1; writes docs/chaos-report.md
-	$(IN_MEMORY) $(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) --report docs/chaos-report.md $(ARGS)
+chaos: .venv/.installed-dev $(MANIFEST)  ## kill, race and break it for MINUTES=30 and at least HISTORIES=0 from SEED=1
+	$(IN_MEMORY) $(BIN)/python -m tests.chaos --minutes $(MINUTES) --histories $(HISTORIES) --seed $(SEED) \
+	  --report docs/chaos-report.md $(ARGS)
 
 check: .venv/.installed-dev $(MANIFEST)  ## lint, format, types, imports, SQL, generated files
 	$(BIN)/ruff check .

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lakehouse_assets.cli.failure import BAD_INPUT, reported, stop
+from lakehouse_assets.cli.failure import reported
+from lakehouse_assets.cli.options import AsFormat, DryRun, Yes, agree, moment
 from lakehouse_assets.cli.output import Format, write_rows
 
 if TYPE_CHECKING:
@@ -30,11 +29,9 @@ def reset(
     since: Annotated[
         str | None, typer.Option(help="The new log tells what the source made from this time on (ISO 8601).")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
-    form: Annotated[Format, typer.Option("--format", help="table for people, csv or json for programs.")] = (
-        Format.TABLE
-    ),
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    form: AsFormat = Format.TABLE,
 ) -> None:
     """Tell that a source's log began anew: after a failover, a restore or RESET MASTER.
 
@@ -46,7 +43,7 @@ def reset(
 
     Example: lakehouse connectors reset shop --since 2026-03-01T12:00:00Z --yes
     """
-    moment = _moment(since)
+    begins = moment("--since", since)
     from lakehouse_assets.cli.session import open_platform
     from lakehouse_assets.engines.iceberg.commit import Conflict
     from lakehouse_assets.engines.log.log import LogError
@@ -55,21 +52,13 @@ def reset(
 
     platform = open_platform()
     with reported((operation.UnknownSource,), (operation.NotLanded, CannotRebuild, LogError, Conflict)):
-        planned = operation.plan(platform, source, moment)
+        planned = operation.plan(platform, source, begins)
         if dry_run or not planned:
             _show(planned, form)
             return
-        if not yes:
-            _ask(source, planned)
-        _show(operation.reset(platform, source, moment), form)
-
-
-def _ask(source: str, planned: list[Beginning]) -> None:
-    """Shows what would be done and asks; without a terminal --yes must have been given."""
-    if not sys.stdin.isatty():
-        stop("this changes how later changes sort: give --yes, or --dry-run to see it", BAD_INPUT)
-    _show(planned, Format.TABLE)
-    typer.confirm(f"Begin a new epoch of {source}?", abort=True)
+        question, means = f"Begin a new epoch of {source}?", "this changes how later changes sort"
+        agree(question, means, yes, lambda: _show(planned, Format.TABLE))
+        _show(operation.reset(platform, source, begins), form)
 
 
 def _show(beginnings: list[Beginning], form: Format) -> None:
@@ -82,14 +71,3 @@ def _show(beginnings: list[Beginning], form: Format) -> None:
         for partition, offset in each.first_offsets.items()
     ]
     write_rows(form, COLUMNS, rows)
-
-
-def _moment(text: str | None) -> datetime | None:
-    """A time without a zone is in UTC."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        stop(f"--since {text!r} is not a time; times are written 2026-03-01T12:00:00Z", BAD_INPUT)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -5,23 +5,22 @@ Where it stops: what is due, and how it is done safely, is `operations`'.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, astuple, fields
 from typing import Annotated, Literal
 
 import typer
 
-from lakehouse_assets.cli.failure import BAD_INPUT, reported, stop
+from lakehouse_assets.cli.failure import reported
+from lakehouse_assets.cli.options import AsFormat, DryRun, Yes, agree
 from lakehouse_assets.cli.output import Format, write_rows
 
-AsFormat = Annotated[Format, typer.Option("--format", help="table for people, csv or json for programs.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+CHANGES = "this changes tables"
 
 
 def maintain(
     kind: Annotated[Literal["retain", "compact", "expire", "orphans", "all"], typer.Argument(help="What to do.")],
     table: Annotated[list[str] | None, typer.Option("--table", help="Only this one (layer.table); repeatable.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan; no byte is changed.")] = False,
+    dry_run: DryRun = False,
     yes: Yes = False,
     form: AsFormat = Format.TABLE,
 ) -> None:
@@ -47,9 +46,8 @@ def maintain(
     if dry_run or not plan:
         write_rows(form, columns, map(astuple, plan))
         return
-    if not yes:
-        write_rows(Format.TABLE, columns, map(astuple, plan))
-    _agree(f"do this to {len({w.table for w in plan})} tables?", yes)
+    question = f"do this to {len({w.table for w in plan})} tables?"
+    agree(question, CHANGES, yes, lambda: write_rows(Format.TABLE, columns, map(astuple, plan)))
     write_rows(form, columns, (astuple(done) for done in work_on(platform, kinds, names)))
 
 
@@ -73,7 +71,7 @@ def history(
 def rollback(
     table: Annotated[str, typer.Argument(help="layer.table")],
     to: Annotated[int, typer.Option("--to", help="The snapshot's id, as `lakehouse history` lists it.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: DryRun = False,
     yes: Yes = False,
     form: AsFormat = Format.TABLE,
 ) -> None:
@@ -97,7 +95,7 @@ def rollback(
         )
         if dry_run:
             return
-        _agree(f"roll {table} back to {to}?", yes)
+        agree(f"roll {table} back to {to}?", CHANGES, yes)
         done = operation.rollback(platform, table, to)
     with open_instance() as instance:
         operation.tell_stale(instance, stale, done)
@@ -109,12 +107,3 @@ def add_to(app: typer.Typer) -> None:
     app.command()(maintain)
     app.command()(history)
     app.command()(rollback)
-
-
-def _agree(question: str, yes: bool) -> None:
-    """Asks on a terminal; elsewhere only `--yes` is an answer."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        stop("this changes tables: look at --dry-run, then give --yes", BAD_INPUT)
-    typer.confirm(question, abort=True, err=True)

@@ -5,16 +5,15 @@ Both have the same four commands. Where it stops: finding, replaying and discard
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, fields
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lakehouse_assets.cli.failure import BAD_INPUT, reported, stop
+from lakehouse_assets.cli.failure import reported
+from lakehouse_assets.cli.options import AsFormat, DryRun, Yes, agree, moment
 from lakehouse_assets.cli.output import Format, write_rows
 
 if TYPE_CHECKING:
@@ -30,8 +29,6 @@ Until = Annotated[str | None, typer.Option(help="Only before this time.")]
 Partition = Annotated[int | None, typer.Option(min=0, help="Only of this partition of the topic.")]
 Offset = Annotated[int | None, typer.Option(min=0, help="Only at this offset.")]
 Discarded = Annotated[bool, typer.Option("--discarded", help="Those too that were discarded.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
-AsFormat = Annotated[Format, typer.Option("--format", help="table for people, csv or json for programs.")]
 
 
 def commands(name: Literal["dead-letters", "rejects"], means: str) -> typer.Typer:
@@ -111,7 +108,7 @@ def commands(name: Literal["dead-letters", "rejects"], means: str) -> typer.Type
         partition: Partition = None,
         offset: Offset = None,
         dry_run: DryRun = False,
-        yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+        yes: Yes = False,
     ) -> None:
         with _asked(name) as (platform, kind):
             from lakehouse_assets.operations import dead_letters as operation
@@ -121,8 +118,7 @@ def commands(name: Literal["dead-letters", "rejects"], means: str) -> typer.Type
             if dry_run:
                 typer.echo(would)
                 return
-            if not yes:
-                _ask(would, kind)
+            agree(f"{would}. Do it?", f"{kind.name} that are discarded stay out", yes)
             done = operation.discard(platform, kind, _contract(table), wanted)
             typer.echo(f"{table}: {done} {kind.name} discarded; they are kept, and shown with --discarded")
 
@@ -171,31 +167,13 @@ def _filter(
 ) -> Filter:
     from lakehouse_assets.operations.dead_letters import Filter
 
-    return Filter(reason, _moment("--since", since), _moment("--until", until), partition, offset, discarded)
+    return Filter(reason, moment("--since", since), moment("--until", until), partition, offset, discarded)
 
 
 def _would(platform: Platform, kind: Kind, table: Table, wanted: Filter, done: str) -> str:
     from lakehouse_assets.operations.dead_letters import count
 
     return f"{table.id}: {count(platform, kind, table, wanted)} {kind.name} would be {done}"
-
-
-def _ask(would: str, kind: Kind) -> None:
-    """Without a terminal --yes must have been given."""
-    if not sys.stdin.isatty():
-        stop(f"{kind.name} that are discarded stay out: give --yes, or --dry-run to count them", BAD_INPUT)
-    typer.confirm(f"{would}. Do it?", abort=True)
-
-
-def _moment(option: str, text: str | None) -> datetime | None:
-    """A time without a zone is in UTC."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        stop(f"{option} {text!r} is not a time; times are written 2026-03-01T12:00:00Z", BAD_INPUT)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _text(content: object) -> object:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from lakehouse_assets.cli.failure import BAD_INPUT, reported, stop
+from lakehouse_assets.cli.options import AsFormat, DryRun, Yes, agree
 from lakehouse_assets.cli.output import Format, write_rows
 
 COLUMNS = ("partition", "first_offset", "end_offset")
@@ -15,11 +15,9 @@ COLUMNS = ("partition", "first_offset", "end_offset")
 
 def skip_expired(
     table_id: Annotated[str, typer.Argument(metavar="TABLE", help="A table that is landed from a topic: bank_users.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be given up.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
-    form: Annotated[Format, typer.Option("--format", help="table for people, csv or json for programs.")] = (
-        Format.TABLE
-    ),
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    form: AsFormat = Format.TABLE,
 ) -> None:
     """Give up messages that the log dropped before they were landed, and go on where it begins now.
 
@@ -45,13 +43,6 @@ def skip_expired(
             write_rows(form, COLUMNS, [(gap.partition, gap.first, gap.end) for gap in found])
         if dry_run or not found:
             return
-        if not yes:
-            _ask(sum(gap.end - gap.first for gap in found))
+        offsets = sum(gap.end - gap.first for gap in found)
+        agree(f"Give up {offsets} offsets?", "messages that are given up are never landed", yes)
         skip(platform, contract, found)
-
-
-def _ask(offsets: int) -> None:
-    """Without a terminal --yes must have been given."""
-    if not sys.stdin.isatty():
-        stop("messages that are given up are never landed: give --yes, or --dry-run to see them", BAD_INPUT)
-    typer.confirm(f"Give up {offsets} offsets?", abort=True)

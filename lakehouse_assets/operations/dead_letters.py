@@ -168,7 +168,10 @@ def discard(platform: Platform, kind: Kind, table: Table, wanted: Filter) -> int
 
 
 def masked(table: Table, content: object) -> object:
-    """The content without PII: declared columns that hold none stay readable, everything else is hidden."""
+    """The content without PII: declared columns that hold none stay readable, everything else is hidden.
+
+    A name that a column with PII ever had is hidden, whichever column has it now: the content may be older.
+    """
     if not isinstance(content, str):
         return MASK if content is not None else None
     try:
@@ -177,7 +180,8 @@ def masked(table: Table, content: object) -> object:
         return MASK
     if not isinstance(row, dict):
         return MASK
-    free = {name for c in table.columns if not c.pii for name in (c.name, c.renamed_from) if name}
+    personal = {name for c in table.columns if c.pii for name in (c.name, *c.earlier_names)}
+    free = {name for c in table.columns for name in (c.name, *c.earlier_names)} - personal
     return json.dumps({k: v if k in free or v is None else MASK for k, v in row.items()}, ensure_ascii=False)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,8 +24,9 @@ from sqlalchemy import event
 
 from lakehouse_assets.bronze.land import land
 from lakehouse_assets.contracts import registry
-from lakehouse_assets.engines.log.log import Batch, Bounds, EventLog
+from lakehouse_assets.engines.log.log import EventLog
 from lakehouse_assets.engines.platform import Platform
+from tests.bronze.lander import Interrupted
 
 EVENTS = registry.table("clickstream_user_events")
 BATCH = 12
@@ -52,6 +54,7 @@ POINTS = (
 """Where a lander can be killed, in the order in which it comes there."""
 
 _LATE_SECONDS = 0.3
+"""Longer than another lander needs for a commit, so that most late answers come after one."""
 KINDS = {
     ".parquet": "a data file",
     "-m0.avro": "a manifest",
@@ -154,27 +157,6 @@ class WatchedCatalog(SqlCatalog):
         return made
 
 
-@dataclass(frozen=True)
-class WatchedLog:
-    """The log as it is, with the point after each batch."""
-
-    log: EventLog
-
-    def check(self) -> None:
-        self.log.check()
-
-    def identity(self, topic: str) -> str | None:
-        return self.log.identity(topic)
-
-    def bounds(self, topic: str) -> Mapping[int, Bounds]:
-        return self.log.bounds(topic)
-
-    def read(self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int], limit: int) -> Iterator[Batch]:
-        for batch in self.log.read(topic, starts, ends, limit):
-            doom.reached("messages were consumed")
-            yield batch
-
-
 def catalog_of(home: Path, kind: type[SqlCatalog] = SqlCatalog, **properties: str) -> SqlCatalog:
     return kind(
         "lakehouse", uri=f"sqlite:///{home / 'catalog.db'}", warehouse=f"file://{home / 'warehouse'}", **properties
@@ -193,6 +175,6 @@ def live(home: Path, log: EventLog, fate: Doom, told: Connection) -> None:
     doom.point, doom.nth, doom.tell = fate.point, fate.nth, told.send
     catalog = catalog_of(home, WatchedCatalog, **{"py-io-impl": f"{__name__}.{WatchedIO.__name__}"})
     event.listen(catalog.engine, "commit", lambda _: doom.reached("the catalog's transaction ends"))
-    platform = platform_of(home, WatchedLog(log), catalog)
+    platform = platform_of(home, Interrupted(log, partial(doom.reached, "messages were consumed")), catalog)
     doom.tell(LANDING)
     land(platform, EVENTS, lambda _: doom.reached("before the landing is acknowledged"))

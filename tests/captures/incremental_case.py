@@ -36,7 +36,7 @@ def record(database: Database, servers: Servers) -> None:
     recording.execute([f"insert into {_SIGNALS} values ('again', 'execute-snapshot', '{wanted}')"])
     for first in range(41, 340, 10):
         recording.execute(_changes(first, first + 10))
-        time.sleep(0.02)
+        time.sleep(0.02)  # so that the changes spread over the chunks, which the connector reads meanwhile
     for setting in recording.settings:
         wait_until(f"{setting} has read the last chunk", partial(_has_read_all, recording, setting))
     recording.execute(_changes(341, 360))

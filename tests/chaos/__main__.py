@@ -1,5 +1,7 @@
 """`python -m tests.chaos --minutes 30 --seed 1`: the jobs in turns until the time is over, and a report.
 
+With `--histories` it goes on after that time, with random histories alone, until so many were played.
+
 The exit code is 1 where a difference was found; the report and the last lines say by which job and seed. With `--only`
 one job runs once: that is how a difference is made again.
 """
@@ -20,6 +22,7 @@ def main() -> int:
     known = {job.__name__: job for job in (*jobs.TURNS, *jobs.ONCE)}
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30, help="how long to begin new jobs (30)")
+    parser.add_argument("--histories", type=int, default=0, help="how many random histories at least (0)")
     parser.add_argument("--seed", type=int, default=1, help="of the first job; each next one adds 1 (1)")
     parser.add_argument("--cores", type=int, default=2, help="how many jobs at once (2)")
     parser.add_argument("--report", type=Path, help="write the report to this file, too")
@@ -30,7 +33,15 @@ def main() -> int:
         return 0
     # What takes minutes runs where it is a small part of the whole.
     once = jobs.ONCE if given.minutes >= 20 else ()
-    wanted = Run(timedelta(minutes=given.minutes), given.seed, given.cores, (*once, *jobs.TURNS), len(once))
+    wanted = Run(
+        timedelta(minutes=given.minutes),
+        given.seed,
+        given.cores,
+        once,
+        jobs.TURNS,
+        jobs.random_histories,
+        given.histories,
+    )
     report = Report(wanted)
     run(wanted, report)
     if given.report:

@@ -42,7 +42,8 @@ class Report:
         return [
             "# Chaos report",
             "",
-            f"Written by `make chaos MINUTES={self.wanted.length.total_seconds() / 60:g} SEED={self.wanted.seed}`.",
+            f"Written by `make chaos MINUTES={self.wanted.length.total_seconds() / 60:g}"
+            f" HISTORIES={self.wanted.histories} SEED={self.wanted.seed}`.",
             "",
             f"Begun {self.begun:%Y-%m-%d %H:%M} UTC, {minutes:.0f} minutes on {self.wanted.cores} cores,"
             f" Python {platform.python_version()}, {libraries}.",

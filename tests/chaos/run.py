@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import count
+from itertools import count, cycle, takewhile
 from typing import TYPE_CHECKING
 
 from tests.histories.tally import Tally
@@ -27,18 +27,23 @@ Job = Callable[[int], Tally]
 
 @dataclass(frozen=True)
 class Run:
-    """The first `once` of the jobs run once, the others in turns, with seeds that count from `seed`."""
+    """The jobs of `once`, then those of `turns` until the time is over, then `last` until histories are enough."""
 
     length: timedelta
     seed: int
     cores: int
-    jobs: tuple[Job, ...]
-    once: int = 0
+    once: tuple[Job, ...]
+    turns: tuple[Job, ...]
+    last: Job
+    histories: int = 0
 
-    def turns(self) -> Iterator[tuple[Job, int]]:
-        yield from ((job, self.seed) for job in self.jobs[: self.once])
-        again = self.jobs[self.once :]
-        yield from ((again[turn % len(again)], self.seed + turn) for turn in count())
+    def jobs(self, in_time: Callable[[], bool], played: Callable[[], int]) -> Iterator[tuple[Job, int]]:
+        """Each with a seed of its own, but for those of `once`, which do the same whatever the seed."""
+        seeds = count(self.seed)
+        yield from ((job, self.seed) for job in self.once)
+        yield from zip(takewhile(lambda _: in_time(), cycle(self.turns)), seeds, strict=False)
+        while played() < self.histories:
+            yield self.last, next(seeds)
 
 
 @dataclass(frozen=True)
@@ -52,16 +57,15 @@ class Done:
 
 
 def run(wanted: Run, report: Report) -> None:
-    """Jobs that are under way when the time is over come to their end."""
+    """Jobs that are under way when the last has begun come to their end."""
     end = time.monotonic() + wanted.length.total_seconds()
-    turns = wanted.turns()
+    jobs = wanted.jobs(lambda: time.monotonic() < end, lambda: report.tally.histories["history"])
     spawned = multiprocessing.get_context("spawn")
     waiting: set[Future[Done]] = set()
     with ProcessPoolExecutor(wanted.cores, mp_context=spawned, max_tasks_per_child=1) as pool:
         while True:
-            while len(waiting) < wanted.cores and time.monotonic() < end and not report.differences:
-                job, seed = next(turns)
-                waiting.add(pool.submit(perform, job, seed))
+            while len(waiting) < wanted.cores and not report.differences and (due := next(jobs, None)):
+                waiting.add(pool.submit(perform, *due))
             if not waiting:
                 return
             finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)

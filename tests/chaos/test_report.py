@@ -18,12 +18,25 @@ def differs(_: int) -> Tally:
     raise AssertionError("a row is missing")
 
 
-RUN = Run(timedelta(minutes=30), 7, 2, (two_kills, differs), once=1)
+def plays(_: int) -> Tally:
+    return Tally(histories=Counter({"history": 4}))
 
 
-def test_the_jobs_of_once_come_first_and_the_others_in_turns_with_seeds_of_their_own() -> None:
-    turns = RUN.turns()
-    assert [next(turns) for _ in range(3)] == [(two_kills, 7), (differs, 7), (differs, 8)]
+RUN = Run(timedelta(minutes=30), 7, 2, (two_kills,), (differs, two_kills), plays, 10)
+
+
+def test_some_jobs_run_once_others_in_turns_until_the_time_is_over_and_histories_until_they_are_enough() -> None:
+    in_time = iter([True, True, True, False])
+    played = iter([0, 4, 8, 12])
+    assert list(RUN.jobs(lambda: next(in_time), lambda: next(played))) == [
+        (two_kills, 7),
+        (differs, 7),
+        (two_kills, 8),
+        (differs, 9),
+        (plays, 10),
+        (plays, 11),
+        (plays, 12),
+    ]
 
 
 def test_a_report_adds_up_what_the_jobs_did() -> None:

@@ -5,16 +5,18 @@ It dies with us, also when we are killed. Where it stops: what is run, and what 
 
 from __future__ import annotations
 
+import operator
 import os
 import signal
 import socket
 import subprocess
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self, TypeVar
+
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 T = TypeVar("T")
 
@@ -31,13 +33,11 @@ def free_port() -> int:
 
 def wait_until(what: str, ask: Callable[[], T], seconds: float = 60.0) -> T:
     """The first true answer. Raises TimeoutError."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if answer := ask():
-            return answer
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {seconds:.0f} seconds")
-        time.sleep(0.1)
+    asking = Retrying(stop=stop_after_delay(seconds), wait=wait_fixed(0.1), retry=retry_if_result(operator.not_))
+    try:
+        return asking(ask)
+    except RetryError:
+        raise TimeoutError(f"{what}: not within {seconds:.0f} seconds") from None
 
 
 class Server(ABC):

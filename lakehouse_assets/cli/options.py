@@ -1,0 +1,38 @@
+"""Options that several commands have, and the question before a command changes what cannot be taken back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from lakehouse_assets.cli.failure import BAD_INPUT, stop
+from lakehouse_assets.cli.output import Format
+
+AsFormat = Annotated[Format, typer.Option("--format", help="table for people, csv or json for programs.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done; no byte is changed.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
+
+
+def agree(question: str, means: str, yes: bool, show: Callable[[], None] = lambda: None) -> None:
+    """On a terminal it shows and asks; elsewhere only --yes is an answer, and `means` tells what to."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        stop(f"{means}: give --yes, or --dry-run to see it", BAD_INPUT)
+    show()
+    typer.confirm(question, abort=True, err=True)
+
+
+def moment(option: str, text: str | None) -> datetime | None:
+    """A time of ISO 8601; one without a zone is in UTC."""
+    if text is None:
+        return None
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        stop(f"{option} {text!r} is not a time; times are written 2026-03-01T12:00:00Z", BAD_INPUT)
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
