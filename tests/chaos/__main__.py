@@ -43,9 +43,10 @@ def main() -> int:
         given.histories,
     )
     report = Report(wanted)
-    run(wanted, report)
-    if given.report:
-        given.report.write_text(report.text(), encoding="utf-8")
+    for done in run(wanted):
+        report.add(done)
+        if given.report:  # each time, so that a run that is stopped has told what it did
+            given.report.write_text(report.text(), encoding="utf-8")
     print(report.text())  # noqa: T201
     return 1 if report.differences else 0
 

@@ -14,12 +14,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count, cycle, takewhile
-from typing import TYPE_CHECKING
 
 from tests.histories.tally import Tally
-
-if TYPE_CHECKING:
-    from tests.chaos.report import Report
 
 Job = Callable[[int], Tally]
 """Takes a seed and counts what it did; a difference is an error."""
@@ -56,21 +52,24 @@ class Done:
     difference: str = ""
 
 
-def run(wanted: Run, report: Report) -> None:
-    """Jobs that are under way when the last has begun come to their end."""
+def run(wanted: Run) -> Iterator[Done]:
+    """Yields each job as it ends. No other begins after a difference; those under way come to their end."""
     end = time.monotonic() + wanted.length.total_seconds()
-    jobs = wanted.jobs(lambda: time.monotonic() < end, lambda: report.tally.histories["history"])
+    played, differs = 0, False
+    jobs = wanted.jobs(lambda: time.monotonic() < end, lambda: played)
     spawned = multiprocessing.get_context("spawn")
     waiting: set[Future[Done]] = set()
     with ProcessPoolExecutor(wanted.cores, mp_context=spawned, max_tasks_per_child=1) as pool:
         while True:
-            while len(waiting) < wanted.cores and not report.differences and (due := next(jobs, None)):
+            while len(waiting) < wanted.cores and not differs and (due := next(jobs, None)):
                 waiting.add(pool.submit(perform, *due))
             if not waiting:
                 return
             finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in finished:
-                report.add(future.result())
+            for done in (future.result() for future in finished):
+                played += done.tally.histories["history"]
+                differs = differs or bool(done.difference)
+                yield done
 
 
 def perform(job: Job, seed: int) -> Done:
