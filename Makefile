@@ -10,6 +10,7 @@ BIN := .venv/bin
 MANIFEST := dbt_project/target/manifest.json
 MODELLED := $(shell find dbt_project lakehouse_assets/contracts -type f -not -path '*/target/*' -not -path '*/logs/*' -not -name '*.pyc')
 ARGS ?=
+comma := ,
 
 LAKEHOUSE_HOME ?= $(CURDIR)/.lakehouse
 export LAKEHOUSE_HOME
@@ -40,6 +41,10 @@ endef
 	$(call install,.)
 	touch $@
 
+.venv/.installed-stack: pyproject.toml constraints.txt
+	$(call install,.[dev$(comma)stack])
+	touch .venv/.installed .venv/.installed-dev $@
+
 .venv/.installed-dev: pyproject.toml constraints.txt
 	$(call install,.[dev])
 	touch .venv/.installed $@
@@ -60,7 +65,7 @@ IN_MEMORY := $(if $(wildcard /dev/shm),TMPDIR=/dev/shm)
 test: .venv/.installed-dev $(MANIFEST)  ## every test that needs no server (ARGS='-k name')
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-stack: .venv/.installed-dev  ## tests on real servers, which it installs (ARGS='-k name')
+test-stack: .venv/.installed-stack  ## tests on real servers, which it installs (ARGS='-k name')
 	$(IN_MEMORY) $(BIN)/python -m pytest -o tmp_path_retention_policy=failed tests/stack $(ARGS)
 
 MINUTES ?= 30

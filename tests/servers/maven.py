@@ -8,14 +8,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .cache import InstallError, cache, file_digest, folder_digest, kept, verify
 
 
 def jars(name: str, artifacts: Sequence[str], sha256: str) -> Path:
-    """A folder with `artifacts` (`group:artifact:version`) and all that they need at run time."""
+    """A folder with `artifacts` (`group:artifact:version[:classifier]`) and all that they need at run time."""
 
     def make(folder: Path) -> None:
         pom = folder / "pom.xml"
@@ -27,8 +27,8 @@ def jars(name: str, artifacts: Sequence[str], sha256: str) -> Path:
     return kept(name, make)
 
 
-def archive(name: str, artifact: str, sha256: str) -> Path:
-    """The unpacked archive `group:artifact:version:type[:classifier]`."""
+def archive(name: str, artifact: str, sha256: str, trim: Callable[[Path], None] | None = None) -> Path:
+    """The unpacked archive `group:artifact:version:type[:classifier]`; `trim` removes what is not needed."""
 
     def make(folder: Path) -> None:
         _maven(name, "dependency:copy", f"-Dartifact={artifact}", _into(folder))
@@ -37,6 +37,8 @@ def archive(name: str, artifact: str, sha256: str) -> Path:
         with tarfile.open(packed) as tar:
             tar.extractall(folder, filter="data")
         packed.unlink()
+        if trim is not None:
+            trim(folder)
 
     return kept(name, make)
 
@@ -55,12 +57,17 @@ def _maven(name: str, *arguments: str) -> None:
 
 
 def _pom(artifacts: Sequence[str]) -> str:
-    wanted = "".join(
-        f"<dependency><groupId>{g}</groupId><artifactId>{a}</artifactId><version>{v}</version></dependency>"
-        for g, a, v in (artifact.split(":") for artifact in artifacts)
-    )
+    wanted = "".join(_dependency(*artifact.split(":")) for artifact in artifacts)
     return (
         "<project><modelVersion>4.0.0</modelVersion><packaging>pom</packaging>"
         "<groupId>lakehouse</groupId><artifactId>server</artifactId><version>1</version>"
         f"<dependencies>{wanted}</dependencies></project>"
+    )
+
+
+def _dependency(group: str, artifact: str, version: str, classifier: str = "") -> str:
+    only = f"<classifier>{classifier}</classifier>" if classifier else ""
+    return (
+        f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>"
+        f"<version>{version}</version>{only}</dependency>"
     )

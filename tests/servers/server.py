@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self, TypeVar
@@ -58,6 +58,10 @@ class Server(ABC):
     def prepare(self) -> Sequence[str]:
         """Install, write what is not there yet, and return the command."""
 
+    def environment(self) -> Mapping[str, str]:
+        """What it is told beside our own environment; asked after `prepare`."""
+        return {}
+
     @abstractmethod
     def answers(self) -> bool:
         """Whether it can be used; may raise what a client raises."""
@@ -67,7 +71,13 @@ class Server(ABC):
         command = ["setpriv", "--pdeathsig", "KILL", *self._as_user(), *self.prepare()]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=self.folder,
+                env={**os.environ, **self.environment()},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         try:
             wait_until(f"{self.name} starts", self._has_started, self.patience)

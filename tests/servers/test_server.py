@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from . import java
 from .cache import InstallError, folder_digest, kept, verify
 from .server import Server, ServerError, wait_until
 
@@ -89,3 +90,19 @@ def test_another_file_than_the_pinned_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / "jar").write_text("two")
     with pytest.raises(InstallError, match="Kafka: its checksum is"):
         verify("Kafka", folder_digest(tmp_path), pinned)
+
+
+def test_a_program_finds_a_jdk_that_fits_and_says_what_there_is_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, version in {"old": "1.8.0_412", "seventeen": "17.0.15", "new": "31.0.1"}.items():
+        (tmp_path / folder / "bin").mkdir(parents=True)
+        (tmp_path / folder / "bin" / "java").touch()
+        (tmp_path / folder / "release").write_text(f'IMPLEMENTOR="x"\nJAVA_VERSION="{version}"\n')
+    monkeypatch.setattr(java, "_INSTALLED", (f"{tmp_path}/*",))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert java.java_home("Trino", 24) == tmp_path / "new"
+
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "seventeen"))
+    with pytest.raises(InstallError, match=r"Trino: it needs a JDK 40 or newer, found 17 in .*seventeen, 31 in .*8 in"):
+        java.java_home("Trino", 40)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+from tests.servers.catalog import RestCatalogServer
 from tests.servers.connect import Connect
 from tests.servers.kafka import Kafka
+from tests.servers.lake import Lake
 from tests.servers.mariadb import MariaDB
 from tests.servers.postgres import Postgres
+from tests.servers.s3 import S3
 from tests.servers.server import Server
+from tests.servers.trino import Trino
 
 S = TypeVar("S", bound=Server)
 _RUNNING = pytest.StashKey[list[Server]]()
@@ -41,6 +46,33 @@ def postgres(request: pytest.FixtureRequest, servers_folder: Path) -> Iterator[P
 @pytest.fixture(scope="session")
 def mariadb(request: pytest.FixtureRequest, servers_folder: Path) -> Iterator[MariaDB]:
     yield from _running(request, MariaDB(servers_folder / "mariadb"))
+
+
+@pytest.fixture(scope="session")
+def s3(request: pytest.FixtureRequest, servers_folder: Path) -> Iterator[S3]:
+    yield from _running(request, S3(servers_folder / "s3"))
+
+
+@pytest.fixture(scope="session")
+def rest(
+    request: pytest.FixtureRequest, servers_folder: Path, postgres: Postgres, s3: S3
+) -> Iterator[RestCatalogServer]:
+    yield from _running(request, RestCatalogServer(servers_folder / "catalog", postgres, s3))
+
+
+@pytest.fixture(scope="session")
+def trino(request: pytest.FixtureRequest, servers_folder: Path, rest: RestCatalogServer, s3: S3) -> Iterator[Trino]:
+    yield from _running(request, Trino(servers_folder / "trino", rest, s3))
+
+
+@pytest.fixture(scope="session")
+def lake(s3: S3, postgres: Postgres, rest: RestCatalogServer) -> Lake:
+    return Lake(s3, postgres, rest)
+
+
+@pytest.fixture(scope="session")
+def lake_with_trino(lake: Lake, trino: Trino) -> Lake:
+    return replace(lake, trino=trino)
 
 
 def _running(request: pytest.FixtureRequest, server: S) -> Iterator[S]:
