@@ -25,10 +25,11 @@ from lakehouse_assets.bronze.schema import COLUMNS, spec
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.duckdb.session import connect, select
 from lakehouse_assets.engines.iceberg import rewrite
-from lakehouse_assets.engines.iceberg.commit import PER_COMMIT, Conflict, commit, discard, marks, next_sequence
+from lakehouse_assets.engines.iceberg.commit import PER_COMMIT, commit, discard, marks, next_sequence
 from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.iceberg.tables import ensure
+from lakehouse_assets.engines.iceberg.transaction import Conflict
 from lakehouse_assets.engines.log.log import MESSAGES
 from lakehouse_assets.engines.platform import Platform
 

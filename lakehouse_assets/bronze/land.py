@@ -28,9 +28,10 @@ from lakehouse_assets.bronze.flood import First, refuse_flood
 from lakehouse_assets.bronze.schema import spec
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.duckdb.session import connect
-from lakehouse_assets.engines.iceberg.commit import Conflict, commit, discard, marks, next_sequence, write_files
+from lakehouse_assets.engines.iceberg.commit import commit, discard, marks, next_sequence, write_files
 from lakehouse_assets.engines.iceberg.scan import sequence_of
 from lakehouse_assets.engines.iceberg.tables import ensure, load
+from lakehouse_assets.engines.iceberg.transaction import Conflict
 from lakehouse_assets.engines.log.log import MESSAGES, Batch, Bounds, LogError
 from lakehouse_assets.engines.platform import Platform
 

@@ -40,10 +40,11 @@ from lakehouse_assets.bronze.land import (
 from lakehouse_assets.bronze.schema import COLUMNS, spec
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.duckdb.session import connect
-from lakehouse_assets.engines.iceberg.commit import Conflict, commit, discard, write_files
+from lakehouse_assets.engines.iceberg.commit import commit, discard, write_files
 from lakehouse_assets.engines.iceberg.rewrite import match, replace
 from lakehouse_assets.engines.iceberg.schema import TIMESTAMPTZ, field
 from lakehouse_assets.engines.iceberg.tables import TableSpec, ensure, load
+from lakehouse_assets.engines.iceberg.transaction import Conflict
 from lakehouse_assets.engines.platform import Platform
 
 FILE = "lakehouse.file"

@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, replace
 from lakehouse_assets.bronze.land import Landing, commit_batch, next_offsets, starts, state
 from lakehouse_assets.bronze.schema import spec
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.iceberg.commit import Conflict, marks
+from lakehouse_assets.engines.iceberg.commit import marks
 from lakehouse_assets.engines.iceberg.tables import ensure
+from lakehouse_assets.engines.iceberg.transaction import Conflict
 from lakehouse_assets.engines.log.log import MESSAGES, Batch
 from lakehouse_assets.engines.platform import Platform
 

@@ -45,7 +45,7 @@ def reset(
     """
     begins = moment("--since", since)
     from lakehouse_assets.cli.session import open_platform
-    from lakehouse_assets.engines.iceberg.commit import Conflict
+    from lakehouse_assets.engines.iceberg.transaction import Conflict
     from lakehouse_assets.engines.log.log import LogError
     from lakehouse_assets.operations import connectors as operation
     from lakehouse_assets.silver.rebuild import CannotRebuild

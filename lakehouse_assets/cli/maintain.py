@@ -83,7 +83,7 @@ def rollback(
     Example: lakehouse rollback silver.bank_users --to 4862170573842236451
     """
     from lakehouse_assets.cli.session import load_definitions, open_instance, open_platform
-    from lakehouse_assets.engines.iceberg.commit import Conflict
+    from lakehouse_assets.engines.iceberg.transaction import Conflict
     from lakehouse_assets.operations import history as operation
 
     platform = open_platform()

@@ -142,7 +142,7 @@ def _asked(name: str) -> Iterator[tuple[Platform, Kind]]:
     from lakehouse_assets.bronze.dead_letters import CannotReplay
     from lakehouse_assets.cli.session import open_platform
     from lakehouse_assets.contracts.registry import UnknownTable
-    from lakehouse_assets.engines.iceberg.commit import Conflict
+    from lakehouse_assets.engines.iceberg.transaction import Conflict
     from lakehouse_assets.operations.dead_letters import DEAD_LETTERS, REJECTS
     from lakehouse_assets.silver.severity import RuleBroken
 

@@ -28,7 +28,7 @@ def skip_expired(
     from lakehouse_assets.bronze.skip import gaps, skip
     from lakehouse_assets.cli.session import open_platform
     from lakehouse_assets.contracts.registry import UnknownTable, table
-    from lakehouse_assets.engines.iceberg.commit import Conflict
+    from lakehouse_assets.engines.iceberg.transaction import Conflict
     from lakehouse_assets.engines.log.log import LogError
 
     platform = open_platform()

@@ -26,9 +26,10 @@ from pyiceberg.table.snapshots import ancestors_of
 from pyiceberg.table.update import AssertRefSnapshotId
 from pyiceberg.table.update.snapshot import ExpireSnapshots
 
-from lakehouse_assets.engines.iceberg.commit import Conflict, commit, marks, own_marks
+from lakehouse_assets.engines.iceberg.commit import commit, marks, own_marks
 from lakehouse_assets.engines.iceberg.reachable import Sizes, needed
 from lakehouse_assets.engines.iceberg.settle import settled
+from lakehouse_assets.engines.iceberg.transaction import Conflict
 from lakehouse_assets.engines.platform import Platform
 
 AGE_MS, LEAST = "history.expire.max-snapshot-age-ms", "history.expire.min-snapshots-to-keep"

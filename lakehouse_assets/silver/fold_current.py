@@ -23,18 +23,12 @@ from pyiceberg.table import Table as IcebergTable
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.duckdb.session import connect, quoted, register_files
 from lakehouse_assets.engines.iceberg import rewrite
-from lakehouse_assets.engines.iceberg.commit import (
-    LOAD_SEQUENCE,
-    Conflict,
-    commit,
-    discard,
-    marks,
-    next_sequence,
-)
+from lakehouse_assets.engines.iceberg.commit import LOAD_SEQUENCE, commit, discard, marks, next_sequence
 from lakehouse_assets.engines.iceberg.progress import moved
 from lakehouse_assets.engines.iceberg.scan import data_files, sequence_of
 from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.iceberg.tables import ensure, load
+from lakehouse_assets.engines.iceberg.transaction import Conflict
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.silver import schema
 from lakehouse_assets.silver.bronze_slice import SLICE_ROWS

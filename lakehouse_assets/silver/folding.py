@@ -24,18 +24,11 @@ from pyiceberg.table import Table as IcebergTable
 from lakehouse_assets.bronze.flood import First, Flood, refuse_flood
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.duckdb.session import connect
-from lakehouse_assets.engines.iceberg.commit import (
-    DAYS,
-    LOAD_SEQUENCE,
-    Conflict,
-    commit,
-    discard,
-    marks,
-    next_sequence,
-)
+from lakehouse_assets.engines.iceberg.commit import DAYS, LOAD_SEQUENCE, commit, discard, marks, next_sequence
 from lakehouse_assets.engines.iceberg.scan import rows_of
 from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.iceberg.tables import TableSpec, ensure, load
+from lakehouse_assets.engines.iceberg.transaction import Conflict
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.silver import bronze_slice, rejects
 from lakehouse_assets.silver.accounting import REFUSED, Account, account, refused_by_rule

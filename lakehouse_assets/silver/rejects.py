@@ -25,10 +25,11 @@ from lakehouse_assets.bronze.dead_letters import PLACE
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.duckdb.session import connect, literal, select
 from lakehouse_assets.engines.iceberg import rewrite
-from lakehouse_assets.engines.iceberg.commit import Conflict, commit, discard
+from lakehouse_assets.engines.iceberg.commit import commit, discard
 from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.iceberg.tables import ensure, load
+from lakehouse_assets.engines.iceberg.transaction import Conflict
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.silver.bronze_slice import places
 from lakehouse_assets.silver.schema import REJECTS

@@ -10,7 +10,8 @@ import pytest
 from lakehouse_assets.bronze.land import Landed, land
 from lakehouse_assets.bronze.schema import spec
 from lakehouse_assets.bronze.skip import SKIPPED, Gap, gaps, skip
-from lakehouse_assets.engines.iceberg.commit import Conflict, marks
+from lakehouse_assets.engines.iceberg.commit import marks
+from lakehouse_assets.engines.iceberg.transaction import Conflict
 from lakehouse_assets.engines.log.log import LogError
 from lakehouse_assets.engines.platform import Platform
 

@@ -21,7 +21,7 @@ from typing import NoReturn
 
 from lakehouse_assets.bronze.land import land
 from lakehouse_assets.contracts.registry import table as contract
-from lakehouse_assets.engines.iceberg.commit import Conflict
+from lakehouse_assets.engines.iceberg.transaction import Conflict
 from lakehouse_assets.silver.fold_changes import fold_changes
 from lakehouse_assets.silver.fold_current import fold_current
 from lakehouse_assets.silver.rebuild import rebuild_changes

@@ -11,8 +11,8 @@ import pytest
 from lakehouse_assets.bronze.land import land
 from lakehouse_assets.bronze.land import state as landing
 from lakehouse_assets.contracts.registry import table as contract
-from lakehouse_assets.engines.iceberg.commit import Conflict
 from lakehouse_assets.engines.iceberg.scan import ancestors
+from lakehouse_assets.engines.iceberg.transaction import Conflict
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.operations import history
 from lakehouse_assets.operations.history import CannotRollBack, UnknownSnapshot, UnknownTable, rollback

@@ -2,28 +2,26 @@
 
 Marks are summary keys that begin with `lakehouse.`. They describe the table's state, so that each commit carries them
 forward and overrides what it knows better; `PER_COMMIT` ones describe one commit only.
-Where it stops: it never retries. A caller whose commit met a conflict must read the table again and decide.
+Where it stops: sending it, and what becomes of a refusal, is `transaction`'s.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import pyarrow as pa
-from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.manifest import DataFile
-from pyiceberg.table import Table, Transaction
-from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update.snapshot import _SnapshotProducer
 
 from lakehouse_assets.engines.iceberg.replacement import Replacement
 from lakehouse_assets.engines.iceberg.scan import ancestors, sequence_of
+from lakehouse_assets.engines.iceberg.transaction import COMMIT_ID, Transaction, send
 
 PREFIX = "lakehouse."
-COMMIT_ID = "lakehouse.commit-id"
 DAYS = "lakehouse.days"
 REBUILT_DAYS = "lakehouse.rebuilt-days"
 LOST = "lakehouse.lost-rows"
@@ -41,23 +39,6 @@ CHANGED = "lakehouse.changed-sequence"
 """The number of the last commit that changed what readers take from the table; expiry cannot lose it."""
 REBUILT = "lakehouse.rebuilt-sequence"
 """The number of the last commit that took rows back, by a rebuild or a rollback."""
-
-
-class Conflict(RuntimeError):
-    """The table moved since it was loaded; nothing of this commit is visible."""
-
-
-class _Transaction(Transaction):
-    """PyIceberg's own, which copies the whole metadata, each snapshot included, every time that it is looked at: some
-    twenty times a commit. It only changes with an update that is staged."""
-
-    _staged: tuple[int, TableMetadata] | None = None
-
-    @property
-    def table_metadata(self) -> TableMetadata:
-        if self._staged is None or self._staged[0] != len(self._updates):
-            self._staged = len(self._updates), super().table_metadata
-        return self._staged[1]
 
 
 def marks(table: Table) -> dict[str, str]:
@@ -95,16 +76,14 @@ def commit(
     """Makes one snapshot over the handle's own view of the table; an empty append when no file changes.
 
     `same_rows` says that the added files hold the rows of the removed ones: a compaction, which is no news to anyone.
-    Raises Conflict when another writer committed since the handle was loaded. An answer that was lost is looked up by
-    the commit's id before it is believed lost.
+    Raises Conflict when another writer committed since the handle was loaded. After any other error it is not known
+    whether the commit was made.
     """
     commit_id = uuid.uuid4().hex
     silent = same_rows or RETIRED in summary or not (added or removed)
     keys = {**carried(table, silent=silent, rebuilds=REBUILT_DAYS in summary), **summary, COMMIT_ID: commit_id}
-    # Retries would rebase this commit over another lander's rows: two would write the same offsets.
-    table.metadata.properties["commit.retry.num-retries"] = "0"
-    transaction = _Transaction(table)
-    try:
+
+    def stage(transaction: Transaction) -> None:
         with _producer(transaction, table, keys, same_rows, bool(removed)) as producer:
             for file in removed:
                 producer.delete_data_file(file)
@@ -112,15 +91,8 @@ def commit(
                 producer.append_data_file(file)
         if properties:
             transaction.set_properties(dict(properties))
-        transaction.commit_transaction()
-    except (CommitFailedException, ValidationException) as error:
-        raise Conflict(f"{'.'.join(table.name())} was changed by another writer") from error
-    except Exception:
-        landed = _find(table.refresh(), commit_id)
-        if landed is None:
-            raise
-        return landed
-    return cast(Snapshot, table.current_snapshot())
+
+    return send(table, commit_id, stage)
 
 
 def carried(table: Table, *, silent: bool, rebuilds: bool) -> dict[str, str]:
@@ -153,10 +125,6 @@ def _producer(
         return Replacement(transaction, table.io, summary)
     update = transaction.update_snapshot(snapshot_properties=dict(summary))
     return update.overwrite() if removes else update.merge_append()
-
-
-def _find(table: Table, commit_id: str) -> Snapshot | None:
-    return next((s for s in ancestors(table) if _summary(s).get(COMMIT_ID) == commit_id), None)
 
 
 def _summary(snapshot: Snapshot) -> Mapping[str, str]:

@@ -7,10 +7,10 @@ Where it stops: whether it may be done, and what follows from it, is `operations
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from typing import cast
 
-from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot, ancestors_of
 from pyiceberg.table.update.snapshot import ManageSnapshots
@@ -20,25 +20,26 @@ from lakehouse_assets.engines.iceberg.commit import (
     PER_COMMIT,
     REBUILT,
     ROLLED_BACK_TO,
-    Conflict,
     next_sequence,
     own_marks,
 )
+from lakehouse_assets.engines.iceberg.transaction import COMMIT_ID, Transaction, send
 
 
 def roll_back(table: Table, target: Snapshot, tag: str, properties: Mapping[str, str]) -> Snapshot:
     """The new snapshot, with the rows and marks of the target. Raises Conflict where another writer committed."""
     head = cast(Snapshot, table.current_snapshot())
     number = str(next_sequence(table))
+    commit_id = uuid.uuid4().hex
     keys = {
         **marks_at(table, target),
         CHANGED: number,
         REBUILT: number,
         ROLLED_BACK_TO: str(target.sequence_number or 0),
+        COMMIT_ID: commit_id,
     }
-    table.metadata.properties["commit.retry.num-retries"] = "0"
-    transaction = table.transaction()
-    try:
+
+    def stage(transaction: Transaction) -> None:
         # The first of these states what `main` is: PyIceberg sends one statement of each kind.
         ManageSnapshots(transaction).set_current_snapshot(snapshot_id=target.snapshot_id).commit()
         ManageSnapshots(transaction).create_tag(head.snapshot_id, tag).commit()
@@ -46,10 +47,8 @@ def roll_back(table: Table, target: Snapshot, tag: str, properties: Mapping[str,
             pass
         if properties:
             transaction.set_properties(dict(properties))
-        transaction.commit_transaction()
-    except (CommitFailedException, ValidationException) as error:
-        raise Conflict(f"{'.'.join(table.name())} was changed by another writer") from error
-    return cast(Snapshot, table.current_snapshot())
+
+    return send(table, commit_id, stage)
 
 
 def marks_at(table: Table, snapshot: Snapshot) -> dict[str, str]:

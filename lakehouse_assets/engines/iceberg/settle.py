@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from lakehouse_assets.engines.iceberg.commit import Conflict
+from lakehouse_assets.engines.iceberg.transaction import Conflict
 
 T = TypeVar("T")
 

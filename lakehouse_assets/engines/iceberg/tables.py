@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
-from pyiceberg.exceptions import (
-    NoSuchTableError,
-    ValidationError,
-)
+from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException, NoSuchTableError, ValidationError
 from pyiceberg.table import Table
 from pyiceberg.table.sorting import NullOrder
 from pyiceberg.transforms import DayTransform, IdentityTransform, MonthTransform, Transform
 from pyiceberg.types import DecimalType, IcebergType
+
+from lakehouse_assets.engines.iceberg.settle import settled
+from lakehouse_assets.engines.iceberg.transaction import Conflict
 
 TRANSFORMS: Mapping[str, Transform] = {  # type: ignore[type-arg]
     "identity": IdentityTransform(),
@@ -69,12 +69,9 @@ class TableSpec:
 
 
 def ensure(catalog: Catalog, spec: TableSpec) -> Table:
-    """The table of a specification, created or grown when needed. Raises SchemaConflict."""
-    try:
-        table = catalog.load_table(spec.identifier)
-    except NoSuchTableError:
-        return _create(catalog, spec)
-    return _grow(table, spec)
+    """The table of a specification, created or grown when needed. Raises SchemaConflict, and Conflict where other
+    writers kept changing it."""
+    return settled(lambda: _ensured(catalog, spec))
 
 
 def load(catalog: Catalog, identifier: str) -> Table | None:
@@ -83,6 +80,11 @@ def load(catalog: Catalog, identifier: str) -> Table | None:
         return catalog.load_table(identifier)
     except NoSuchTableError:
         return None
+
+
+def _ensured(catalog: Catalog, spec: TableSpec) -> Table:
+    table = load(catalog, spec.identifier)
+    return _create(catalog, spec) if table is None else _grow(table, spec)
 
 
 def _create(catalog: Catalog, spec: TableSpec) -> Table:
@@ -135,6 +137,8 @@ def _grow(table: Table, spec: TableSpec) -> Table:
             update.union_by_name(_with_nullability_of(table, spec.schema))
     except (ValidationError, ValueError, TypeError) as error:
         raise SchemaConflict(f"{spec.identifier}: {error}; {_FIX}") from error
+    except (CommitFailedException, CommitStateUnknownException) as error:
+        raise Conflict(f"{spec.identifier} was changed by another writer") from error
     return table.catalog.load_table(spec.identifier)
 
 

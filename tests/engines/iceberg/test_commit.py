@@ -10,10 +10,8 @@ import pytest
 
 from lakehouse_assets.engines.iceberg.commit import (
     CHANGED,
-    COMMIT_ID,
     PER_COMMIT,
     REBUILT,
-    Conflict,
     commit,
     discard,
     marks,
@@ -22,6 +20,7 @@ from lakehouse_assets.engines.iceberg.commit import (
 )
 from lakehouse_assets.engines.iceberg.progress import touched_days
 from lakehouse_assets.engines.iceberg.scan import ancestors, data_files, sequence_of
+from lakehouse_assets.engines.iceberg.transaction import COMMIT_ID, Conflict
 
 from .conftest import SCHEMA, Accounts
 

@@ -16,6 +16,8 @@ from lakehouse_assets.engines.iceberg.commit import commit, write_files
 from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.iceberg.tables import SchemaConflict, TableSpec, ensure, load
 
+from .rest_catalog import refuses_what_it_made, rest_catalog
+
 SCHEMA = pa.schema(
     [
         pa.field("id", pa.int32(), False, metadata={"doc": "The number."}),
@@ -158,3 +160,34 @@ def test_a_refused_type_leaves_a_rename_beside_it_undone(lake: Catalog) -> None:
     with pytest.raises(SchemaConflict):
         ensure(lake, both)
     assert "ratio" in lake.load_table(SPEC.identifier).schema().column_names
+
+
+@pytest.mark.parametrize("other", ["status", "another"])
+def test_a_table_grows_also_where_others_change_its_schema_at_the_same_time(
+    lake: Catalog, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    ensure(lake, SPEC)
+    commit_table, raced = lake.commit_table, []
+
+    def comes_second(*request: Any) -> Any:
+        if not raced:
+            raced.append(other)
+            ensure(lake, _grown(other))
+        return commit_table(*request)
+
+    monkeypatch.setattr(lake, "commit_table", comes_second)
+    assert {"status", other} <= set(ensure(lake, _grown("status")).schema().column_names)
+    assert raced
+
+
+def test_a_schema_change_that_is_refused_although_it_was_made_is_one_change(lake: Catalog) -> None:
+    ensure(lake, SPEC)
+    with rest_catalog(lake, [refuses_what_it_made(409), refuses_what_it_made(500)]) as catalog:
+        ensure(catalog, _grown("status"))
+        table = ensure(catalog, _grown("another"))
+    assert table.schema().column_names[-2:] == ["status", "another"]
+    assert len(table.schemas()) == 3
+
+
+def _grown(name: str) -> TableSpec:
+    return replace(SPEC, schema=SCHEMA.append(pa.field(name, pa.string())))
