@@ -2,7 +2,7 @@
 
 They are a property of the table, set by a commit that is fenced by a snapshot: whoever reads bronze, a fold or a
 rebuild years later, gives each row the same epoch, and neither expiry nor a rollback of rows takes it away.
-Where it stops: when an epoch is begun is `operations/connectors.py`'s.
+Where it stops: when an epoch is begun is `operations/epochs.py`'s.
 """
 
 from __future__ import annotations

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lakehouse_assets.cli.failure import reported
+from lakehouse_assets.cli.failure import BAD_INPUT, reported, stop
 from lakehouse_assets.engines.platform import Platform
 
 if TYPE_CHECKING:
     import dagster as dg
+
+    from lakehouse_assets.operations.connectors import Connectors
 
 
 def open_platform() -> Platform:
@@ -23,6 +25,20 @@ def open_platform() -> Platform:
 
     with reported(bad_input=(InvalidSetting,)):
         return platform()
+
+
+def open_connectors() -> Connectors:
+    """Connect and the databases of the settings. A wrong or missing setting is exit code 2."""
+    from lakehouse_assets.engines.connect.client import ConnectClient
+    from lakehouse_assets.operations.connectors import Connectors
+    from lakehouse_assets.profiles.active import InvalidSetting, settings
+    from lakehouse_assets.profiles.stack import kafka_settings
+
+    with reported(bad_input=(InvalidSetting,)):
+        known = settings()
+    if known.profile != "stack" or known.connect_url is None:
+        stop("connectors need LAKEHOUSE_PROFILE=stack and LAKEHOUSE_CONNECT_URL, Kafka Connect's address", BAD_INPUT)
+    return Connectors(ConnectClient(known.connect_url), known.databases, kafka_settings(known))
 
 
 @contextmanager

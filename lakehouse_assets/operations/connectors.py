@@ -1,161 +1,210 @@
-"""Begins a new epoch of a source whose log began anew: after a failover, a restore or RESET MASTER.
+"""Connectors as the contracts say: made, shown, deleted, and asked for a snapshot of one table.
 
-1. Per table, find from which offset of each partition on the new log tells: the last rows that lie below the highest
-   folded position although they are newer than it, or those of a given time on. Where there are none yet, it begins
-   with the next row to land.
-2. Write that as one fenced commit of the bronze table (`bronze/epochs.py`).
-3. Build anew the days of rows that were folded from beyond those offsets, as changes of the old log.
-
-Safety: every message of the topics must be landed, so that none of the old log can come after the beginning.
-Where it stops: the connector itself is started, stopped and given its offsets by whoever runs it.
+Safety: applying changes only what differs. Deleting stops the connector first, and drops a replication slot only where
+it is this source's own and nobody reads it; topics and what was landed stay.
+Where it stops: a log that began anew is `operations/epochs.py`'s.
 """
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from functools import partial
+from dataclasses import dataclass, field
 
-import duckdb
-import pyarrow as pa
-from pyiceberg.table import Table as IcebergTable
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from lakehouse_assets.bronze.epochs import begin, epochs
-from lakehouse_assets.bronze.land import state
 from lakehouse_assets.contracts.registry import sources, tables
-from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.debezium import position
-from lakehouse_assets.engines.duckdb.session import connect, select
-from lakehouse_assets.engines.iceberg.commit import marks
-from lakehouse_assets.engines.iceberg.scan import data_files
-from lakehouse_assets.engines.iceberg.settle import settled
-from lakehouse_assets.engines.iceberg.tables import load
-from lakehouse_assets.engines.platform import Platform
-from lakehouse_assets.partitions import FIRST_DAY
-from lakehouse_assets.silver import schema
-from lakehouse_assets.silver.bronze_slice import places, watermark
-from lakehouse_assets.silver.changes_sql import IS_CHANGE, IS_INCREMENTAL
-from lakehouse_assets.silver.fold_changes import HIGHEST, HIGHEST_MS
-from lakehouse_assets.silver.rebuild import rebuild_changes, require_bronze
+from lakehouse_assets.contracts.table import Source, Table
+from lakehouse_assets.engines.connect import names, progress
+from lakehouse_assets.engines.connect.client import ConnectClient, ConnectError
+from lakehouse_assets.engines.connect.configuration import configuration
+from lakehouse_assets.engines.connect.database import Database, DatabaseError, Session, open_session
+from lakehouse_assets.engines.connect.preparation import preparation
+
+_PATIENCE = 60.0
 
 
-class UnknownSource(LookupError):
-    """A source without a connector; the message names those that have one."""
+class UnknownConnector(LookupError):
+    """A source without a connector or address, or a table that is not its; the message names what there is."""
 
 
-class NotLanded(RuntimeError):
-    """The log holds messages that bronze does not; the message says of which topic, and how to land them."""
+class SlotInUse(RuntimeError):
+    """The slot is somebody else's, or is being read; the message says of whom."""
 
 
 @dataclass(frozen=True)
-class Beginning:
-    """A table's epoch now, and the next one: the first offset per partition, and the days that are built anew."""
+class Connectors:
+    """Where they run, the databases by source, and how Kafka is reached (librdkafka's settings)."""
 
-    table: str
-    topic: str
-    epoch: int
-    first_offsets: Mapping[int, int]
-    rebuilt: tuple[date, date] | None = None
+    connect: ConnectClient
+    databases: Mapping[str, Database]
+    kafka: Mapping[str, str] = field(repr=False)
+
+    def database(self, source: Source) -> Database:
+        if source.name not in self.databases:
+            raise UnknownConnector(f"LAKEHOUSE_DATABASES has no address of {source.name}")
+        return self.databases[source.name]
 
 
-def plan(platform: Platform, source: str, since: datetime | None = None) -> list[Beginning]:
-    """What `reset` would do, per table of the source that was ever landed; nothing is changed.
+@dataclass(frozen=True)
+class Difference:
+    """What is to be done for a source: `what` in words; never a password."""
 
-    Raises UnknownSource, NotLanded, CannotRebuild.
+    source: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """`state` is `RUNNING` only where the connector and all its tasks run; `lag_bytes` of the source's own log."""
+
+    source: str
+    state: str
+    tasks: str
+    lag_bytes: int | None
+    problem: str | None
+
+
+def captured(name: str | None = None) -> list[Source]:
+    """The sources with a connector, or the one of that name. Raises UnknownConnector."""
+    found = [source for source in sources() if source.kind == "cdc"]
+    if name is None:
+        return found
+    if chosen := [source for source in found if source.name == name]:
+        return chosen
+    raise UnknownConnector(f"no source {name!r} has a connector; there are {', '.join(s.name for s in found)}")
+
+
+def apply(connectors: Connectors, source: Source, dry_run: bool = False) -> list[Difference]:
+    """Makes database and connector as the contract says, and tells what differed; nothing where nothing did.
+
+    Raises UnknownConnector, DatabaseError, ConnectError, ValueError for a contract that no connector can serve.
     """
-    return [_plan(platform, table, bronze, since) for table, bronze in _landed(platform, source)]
+    database, its_tables = connectors.database(source), _tables(source)
+    wanted = configuration(source, its_tables, database, connectors.kafka)
+    with open_session(source, database) as session:
+        missing = session.missing(preparation(source, its_tables, database))
+        for step in missing if not dry_run else []:
+            session.tell(step.statement)
+    done = [step.what for step in missing]
+    told = connectors.connect.configuration(source.name)
+    if told != wanted:
+        done.append(f"connector {source.name}: {_changed(told, wanted)}")
+        if not dry_run:
+            connectors.connect.put(source.name, wanted)
+    return [Difference(source.name, what) for what in done]
 
 
-def reset(platform: Platform, source: str, since: datetime | None = None) -> list[Beginning]:
-    """Begins the next epoch in every table of the source. Raises UnknownSource, NotLanded, CannotRebuild, Conflict."""
-    plan(platform, source, since)
-    return [settled(partial(_begin, platform, table, since)) for table, _ in _landed(platform, source)]
-
-
-def _begin(platform: Platform, table: Table, since: datetime | None) -> Beginning:
-    bronze = platform.open_catalog().load_table(f"bronze.{table.id}")
-    planned = _plan(platform, table, bronze, since)
-    begin(bronze, planned.first_offsets)
-    if planned.rebuilt is not None:
-        rebuild_changes(platform, table, *planned.rebuilt)
-    return planned
-
-
-def _landed(platform: Platform, source: str) -> list[tuple[Table, IcebergTable]]:
-    captured = [each.name for each in sources() if each.kind == "cdc"]
-    if source not in captured:
-        raise UnknownSource(f"no source {source!r} has a connector; there are {', '.join(captured)}")
-    catalog = platform.open_catalog()
-    found = ((table, load(catalog, f"bronze.{table.id}")) for table in tables() if table.source.name == source)
-    return [(table, bronze) for table, bronze in found if bronze is not None]
-
-
-def _plan(platform: Platform, table: Table, bronze: IcebergTable, since: datetime | None) -> Beginning:
-    silver = load(platform.open_catalog(), schema.changes_name(table))
-    ends = _ends(platform, table, bronze)
-    with connect(platform.memory_limit) as conn:
-        _tell(conn, bronze, marks(silver) if silver is not None else {}, since)
-        begun = {**ends, **_first_offsets(conn)}
-        days = _folded_days(conn, begun, watermark(silver).offsets if silver is not None else {})
-    if days is not None:
-        require_bronze(table, bronze, days[0], days[0])
-    return Beginning(table.id, table.topic, len(epochs(bronze)), dict(sorted(begun.items())), days)
-
-
-def _ends(platform: Platform, table: Table, bronze: IcebergTable) -> dict[int, int]:
-    """The next offset to land per partition. Raises NotLanded where the log holds it already."""
-    landed = state(bronze).offsets
-    for partition, bounds in platform.log.bounds(table.topic).items():
-        following = landed.get(partition, bounds.start)
-        if following < bounds.end:
-            raise NotLanded(
-                f"{table.id}: topic {table.topic}, partition {partition}, offsets {following} to {bounds.end} are not"
-                f" landed yet; stop the connector and run `lakehouse materialize key:bronze/{table.id}` first"
-            )
-    return dict(landed)
-
-
-def _tell(
-    conn: duckdb.DuckDBPyConnection, bronze: IcebergTable, known: Mapping[str, str], since: datetime | None
-) -> None:
-    """Makes `told`: the changes with their place in a partition, and whether it is the new log that tells them; null
-    for a read of an incremental snapshot, which has no position of its own."""
-    behind = f"{position.place_sql(position.sql(epochs(bronze)))} < {position.place_sql('$highest::varchar')}"
-    moment = int(known.get(HIGHEST_MS, 0)) + 1 if since is None else int(since.timestamp() * 1000)
-    conn.execute(
-        f"""
-        create or replace temp table told as
-        select topic, partition, "offset", source_ts_ms,
-          case when not ({IS_INCREMENTAL}) then source_ts_ms >= $moment and ($has_time or {behind}) end
-            as is_new
-        from ({select(bronze, data_files(bronze))}) where {IS_CHANGE}""",
-        {"moment": moment, "has_time": since is not None, "highest": known.get(HIGHEST, "")},
+def status(connectors: Connectors, source: Source) -> Status:
+    """Raises UnknownConnector, ConnectError. A database that does not answer is a problem, and no lag is known."""
+    parts = connectors.connect.parts(source.name)
+    tasks = parts[1:]
+    running = sum(part.state == "RUNNING" for part in tasks)
+    lag, problem = _lag(connectors, source)
+    failed = next((part.error or "failed" for part in parts if part.state == "FAILED"), None)
+    return Status(
+        source.name,
+        "ABSENT"
+        if not parts
+        else next((p.state for p in parts if p.state != "RUNNING"), "RUNNING" if tasks else "UNASSIGNED"),
+        f"{running}/{len(tasks)}",
+        lag,
+        failed or problem,
     )
 
 
-def _first_offsets(conn: duckdb.DuckDBPyConnection) -> dict[int, int]:
-    """Where the new log begins in the partitions that hold some of it: after the last change of the old one."""
-    found = conn.execute("""
-        select partition, coalesce(max("offset") filter (not is_new) + 1, 0) from told group by partition
-        having arg_max(is_new, "offset")""")
-    return dict(found.fetchall())
+def removals(connectors: Connectors, source: Source) -> list[Difference]:
+    """What `delete` would remove; nothing is changed.
+
+    Raises SlotInUse, UnknownConnector, DatabaseError, ConnectError.
+    """
+    exists = bool(connectors.connect.parts(source.name))
+    found = [f"connector {source.name} and its offsets"] if exists else []
+    if source.connector == "postgresql":
+        with open_session(source, connectors.database(source)) as session:
+            held = progress.slot(session)
+            if held is not None:
+                _require_own(source, held, may_be_read=exists)
+                found.append(f"replication slot {names.slot(source)}")
+            if progress.has_publication(session):
+                found.append(f"publication {names.slot(source)}")
+    return [Difference(source.name, what) for what in found]
 
 
-def _folded_days(
-    conn: duckdb.DuckDBPyConnection, begun: Mapping[int, int], folded: Mapping[str, int]
-) -> tuple[date, date] | None:
-    """The days of changes beyond the first offsets that were folded already; None where none were."""
-    conn.register("folded_places", places(folded, pa.int64()))
-    conn.register("begun_places", places({str(p): offset for p, offset in begun.items()}, pa.int64()))
-    [(first, last)] = conn.execute("""
-        select min(source_ts_ms), max(source_ts_ms) from told t
-        join folded_places f on f.place = t.topic || '/' || t.partition
-        join begun_places b on b.place = t.partition::varchar
-        where t."offset" >= b.value and t."offset" < f.value""").fetchall()
-    return None if first is None else (_day(first), _day(last))
+def delete(connectors: Connectors, source: Source) -> list[Difference]:
+    """Removes what `removals` tells. Raises what it raises; may be called again where it was cut short."""
+    planned = removals(connectors, source)
+    if connectors.connect.parts(source.name):
+        connectors.connect.stop(source.name)
+        connectors.connect.delete(source.name)
+    if source.connector == "postgresql":
+        with open_session(source, connectors.database(source)) as session:
+            _drop_slot(session)
+            session.tell(f"drop publication if exists {names.slot(source)}")
+    return planned
 
 
-def _day(milliseconds: int) -> date:
-    """Changes of before the first day belong to it."""
-    return max(datetime.fromtimestamp(milliseconds / 1000, UTC).date(), FIRST_DAY)
+def snapshot(connectors: Connectors, source: Source, name: str) -> None:
+    """Asks the running connector to read the table `name` beside its log. Raises UnknownConnector, DatabaseError."""
+    table = next((table for table in _tables(source) if table.name == name), None)
+    if table is None:
+        known = ", ".join(table.name for table in _tables(source))
+        raise UnknownConnector(f"source {source.name} has no table {name!r}; there are {known}")
+    asked = json.dumps({"data-collections": [names.in_database(table)], "type": "INCREMENTAL"})
+    with open_session(source, connectors.database(source)) as session:
+        values = (str(uuid.uuid4()), "execute-snapshot", asked)
+        session.tell(f"insert into {names.signals(source)} (id, type, data) values (%s, %s, %s)", values)
+
+
+def _tables(source: Source) -> list[Table]:
+    return [table for table in tables() if table.source == source]
+
+
+def _changed(told: Mapping[str, str] | None, wanted: Mapping[str, str]) -> str:
+    if told is None:
+        return "new"
+    return ", ".join(sorted(name for name in told.keys() | wanted.keys() if told.get(name) != wanted.get(name)))
+
+
+def _lag(connectors: Connectors, source: Source) -> tuple[int | None, str | None]:
+    try:
+        with open_session(source, connectors.database(source)) as session:
+            if source.connector != "postgresql":
+                return progress.binlog_lag(session, connectors.connect.offsets(source.name)), None
+            held = progress.slot(session)
+    except (DatabaseError, ConnectError) as error:
+        return None, str(error)
+    if held is not None and held.lost:
+        return (
+            None,
+            f"slot {names.slot(source)} lost its log: delete the connector and apply it again, it reads all anew",
+        )
+    return (held.lag_bytes if held is not None else None), None
+
+
+def _require_own(source: Source, held: progress.Slot, may_be_read: bool) -> None:
+    if not held.is_own:
+        raise SlotInUse(f"slot {names.slot(source)} is of another database or plugin: it is left as it is")
+    if held.active and not may_be_read:
+        raise SlotInUse(
+            f"slot {names.slot(source)} is read by something else than connector {source.name}: stop that first"
+        )
+
+
+def _drop_slot(session: Session) -> None:
+    """A stopped connector's connection may live on for a moment."""
+    waiting = Retrying(
+        stop=stop_after_delay(_PATIENCE),
+        wait=wait_fixed(0.2),
+        retry=retry_if_result(lambda held: held is not None and held.active),
+    )
+    try:
+        held = waiting(progress.slot, session)
+    except RetryError:
+        raise SlotInUse(
+            f"slot {names.slot(session.source)} is still read: stop what reads it and delete again"
+        ) from None
+    if held is not None:
+        _require_own(session.source, held, may_be_read=False)
+        session.ask("select pg_drop_replication_slot(%s)", (names.slot(session.source),))

@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from lakehouse_assets.engines.connect.database import Database
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.profiles import embedded, stack
 from lakehouse_assets.profiles.settings import PREFIX, Settings, variable
@@ -72,8 +73,11 @@ def _problem(detail: ErrorDetails) -> str:
     field = str(detail["loc"][0])
     value = str(detail["input"])
     shown = "" if _is_secret(field) or "@" in value else f"={value[:80]!r}"
-    return f"{variable(field)}{shown}: {said.replace('Input should be', 'must be')}"
+    inside = "".join(f"{part}." for part in detail["loc"][1:])
+    where = f"{inside.removesuffix('.')}: " if inside else ""
+    return f"{variable(field)}{shown}: {where}{said.replace('Input should be', 'must be')}"
 
 
 def _is_secret(field: str) -> bool:
-    return SecretStr.__name__ in str(Settings.model_fields[field].annotation)
+    annotation = str(Settings.model_fields[field].annotation)
+    return SecretStr.__name__ in annotation or Database.__name__ in annotation

@@ -5,11 +5,14 @@ Where it stops: `active` alone reads the environment; a test or a tool makes its
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from lakehouse_assets.engines.connect.database import Database
 
 PREFIX = "LAKEHOUSE_"
 
@@ -35,6 +38,14 @@ def _web_address(text: str) -> str:
     return text
 
 
+def _from_json(given: object) -> object:
+    """Of a variable it is text; what was wrong with it is not repeated, because it holds passwords."""
+    try:
+        return json.loads(given) if isinstance(given, str) else given
+    except ValueError:
+        raise ValueError("must be JSON") from None
+
+
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Port = Annotated[int, Field(gt=0, lt=65536)]
 
@@ -56,6 +67,9 @@ class Settings(BaseModel):
     kafka_sasl_username: str | None = None
     kafka_sasl_password: SecretStr | None = None
     kafka_ssl_ca_location: Path | None = None
+
+    connect_url: WebAddress | None = None
+    databases: Annotated[dict[str, Database], BeforeValidator(_from_json)] = Field(default={}, repr=False)
 
     catalog_uri: WebAddress | None = None
     catalog_credential: SecretStr | None = None

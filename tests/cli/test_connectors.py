@@ -63,3 +63,38 @@ def test_a_source_that_was_never_landed_has_no_epoch_to_end(lakehouse: Lakehouse
 
 def test_help_shows_an_example(lakehouse: Lakehouse) -> None:
     assert "Example: lakehouse connectors reset" in lakehouse("connectors", "reset", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [("apply",), ("status",), ("delete", "bank", "--yes"), ("snapshot", "bank", "users")]
+)
+def test_of_the_embedded_profile_connectors_are_one_line(lakehouse: Lakehouse, arguments: tuple[str, ...]) -> None:
+    result = lakehouse("connectors", *arguments)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert "LAKEHOUSE_PROFILE=stack and LAKEHOUSE_CONNECT_URL" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("apply", "retail"), "no source 'retail' has a connector; there are bank, shop"),
+        (("apply", "bank"), "LAKEHOUSE_DATABASES has no address of bank"),
+        (("snapshot", "bank", "loans"), "source bank has no table 'loans'; there are accounts, users"),
+        (("status",), "Kafka Connect at http://127.0.0.1:1 does not answer"),
+    ],
+)
+def test_what_connectors_cannot_take_is_one_line(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
+) -> None:
+    for name, value in {
+        "PROFILE": "stack",
+        "CONNECT_URL": "http://127.0.0.1:1",
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "CATALOG_URI": "http://127.0.0.1:1",
+        "WAREHOUSE": "none",
+        "CLICKHOUSE_HOST": "127.0.0.1",
+    }.items():
+        monkeypatch.setenv(f"LAKEHOUSE_{name}", value)
+    result = lakehouse("connectors", *arguments)
+    assert (result.exit_code in (1, 2), result.stdout, result.stderr.count("\n")) == (True, "", 1)
+    assert said in result.stderr

@@ -92,6 +92,21 @@ def test_a_secret_is_in_no_text_and_no_error(name: str) -> None:
     assert "hunter2" not in f"{raised.value!r}{raised.value.__cause__!r}{raised.value.__context__!r}"
 
 
+@pytest.mark.parametrize(
+    ("databases", "said"),
+    [
+        ('{"bank": {"host": "db", "port": 5432, "user": "bank", "password": "hunter2"', "must be JSON"),
+        ('{"bank": {"host": "db", "port": 0, "user": "bank", "password": "hunter2"}}', "bank.port: must be greater"),
+        ('{"bank": {"host": "db", "port": 1, "login": "hunter2"}}', "bank.user: Field required"),
+    ],
+)
+def test_a_wrong_database_is_named_without_its_password(databases: str, said: str) -> None:
+    with pytest.raises(InvalidSetting, match=r"^LAKEHOUSE_DATABASES: ") as raised:
+        settings_from({**STACK, "LAKEHOUSE_DATABASES": databases})
+    assert said in str(raised.value)
+    assert "hunter2" not in f"{raised.value!r}{raised.value.__cause__!r}{raised.value.__context__!r}"
+
+
 def test_a_password_inside_an_address_is_refused_without_showing_it() -> None:
     with pytest.raises(InvalidSetting, match="LAKEHOUSE_CATALOG_URI: must not hold user or password") as raised:
         settings_from({"LAKEHOUSE_CATALOG_URI": "http://admin:hunter2@catalog:8181"})

@@ -1,4 +1,5 @@
-"""Kafka Connect 4.3.1 with Debezium's connectors (PostgreSQL 3.7.0, MariaDB 3.5.0), driven over its REST interface.
+"""Kafka Connect 4.3.1 with Debezium's connectors (PostgreSQL 3.7.0, MariaDB 3.5.0) as `deploy/connect` says, driven
+over its REST interface. `secrets` are variables of its own environment, where connectors look passwords up.
 
 Where it stops: a connector's configuration is its user's.
 """
@@ -12,6 +13,7 @@ from typing import Any
 import requests
 
 from . import maven
+from .deployed import DEPLOY
 from .kafka import java
 from .server import Server, ServerError, wait_until
 
@@ -25,25 +27,6 @@ PLUGINS = {
         "1ccab832edc5d1e667607361905e70689a308c9e5cb1561d79808084811e938f",
     ),
 }
-_SETTINGS = """
-group.id=connect
-config.storage.topic=_connect_configs
-offset.storage.topic=_connect_offsets
-status.storage.topic=_connect_status
-config.storage.replication.factor=1
-offset.storage.replication.factor=1
-status.storage.replication.factor=1
-offset.storage.partitions=1
-status.storage.partitions=1
-key.converter=org.apache.kafka.connect.json.JsonConverter
-value.converter=org.apache.kafka.connect.json.JsonConverter
-key.converter.schemas.enable=false
-value.converter.schemas.enable=false
-rest.advertised.host.name=127.0.0.1
-plugin.discovery=service_load
-offset.flush.interval.ms=10000
-connector.client.config.override.policy=All
-"""
 
 
 class Connect(Server):
@@ -51,18 +34,27 @@ class Connect(Server):
 
     name = "Kafka Connect"
 
-    def __init__(self, folder: Path, bootstrap: str) -> None:
+    def __init__(self, folder: Path, bootstrap: str, secrets: Mapping[str, str] | None = None) -> None:
         super().__init__(folder)
         self._bootstrap = bootstrap
+        self._secrets = dict(secrets or {})
 
     def prepare(self) -> Sequence[str]:
         plugins = [str(maven.archive(name, *pinned)) for name, pinned in PLUGINS.items()]
         properties = self.folder / "connect.properties"
         properties.write_text(
-            f"{_SETTINGS}bootstrap.servers={self._bootstrap}\nlisteners=http://127.0.0.1:{self.port}\n"
-            f"plugin.path={','.join(plugins)}\n"
+            f"{(DEPLOY / 'connect/connect-distributed.properties').read_text()}"
+            f"bootstrap.servers={self._bootstrap}\nlisteners=http://127.0.0.1:{self.port}\n"
+            f"rest.advertised.host.name=127.0.0.1\nplugin.path={','.join(plugins)}\n"
         )
         return java("768m", "org.apache.kafka.connect.cli.ConnectDistributed", str(properties))
+
+    def environment(self) -> Mapping[str, str]:
+        return self._secrets
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     def answers(self) -> bool:
         return bool(self._ask("GET", "connectors").ok)
@@ -70,6 +62,9 @@ class Connect(Server):
     def put(self, name: str, configuration: Mapping[str, str]) -> None:
         """Create a connector, or give it another configuration."""
         self._told("PUT", f"connectors/{name}/config", configuration)
+
+    def configuration(self, name: str) -> dict[str, str]:
+        return dict(self._ask("GET", f"connectors/{name}/config").json())
 
     def wait_until_running(self, name: str) -> None:
         wait_until(f"connector {name} runs", lambda: self.runs(name))
@@ -118,4 +113,4 @@ class Connect(Server):
         wait_until(f"Connect takes {method} {path}", ask)
 
     def _ask(self, method: str, path: str, body: object = None) -> requests.Response:
-        return requests.request(method, f"http://127.0.0.1:{self.port}/{path}", json=body, timeout=30)
+        return requests.request(method, f"{self.address}/{path}", json=body, timeout=30)

@@ -1,4 +1,4 @@
-"""Kafka 4.3.1: one node, broker and controller in one."""
+"""Kafka 4.3.1 as `deploy/kafka` says, on ports and in a folder of its own; later lines of a file win."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 from . import maven
 from .cache import InstallError
+from .deployed import DEPLOY
 from .server import Server, ServerError, free_port
 
 VERSION = "4.3.1"
@@ -23,30 +24,14 @@ _ARTIFACTS = [
     "org.apache.logging.log4j:log4j-core:2.25.3",
 ]
 _SHA256 = "6b627f3125041879cb2c70cdc33a99abbc8172d3c96f27424adc49e41edfc455"
-_SETTINGS = """
-process.roles=broker,controller
-node.id=1
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-share.coordinator.state.topic.num.partitions=1
-group.initial.rebalance.delay.ms=0
-log.cleaner.dedupe.buffer.size=16777216
-log.cleaner.backoff.ms=200
-log.retention.check.interval.ms=500
-log.segment.delete.delay.ms=1000
-message.max.bytes=16777216
-replica.fetch.max.bytes=16777216
-broker.heartbeat.interval.ms=500
-broker.session.timeout.ms=6000
-"""
+# A test waits for what a server would do in minutes.
+_IMPATIENT = {
+    "log.cleaner.backoff.ms": "200",
+    "log.retention.check.interval.ms": "500",
+    "log.segment.delete.delay.ms": "1000",
+    "broker.heartbeat.interval.ms": "500",
+    "broker.session.timeout.ms": "6000",
+}
 
 
 def java(heap: str, main: str, *arguments: str) -> list[str]:
@@ -95,9 +80,12 @@ class Kafka(Server):
             "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
             "controller.quorum.voters": f"1@{controller}",
             "log.dirs": str(self.folder / "data"),
+            **_IMPATIENT,
             **self._settings,
         }
-        return _SETTINGS + "".join(f"{name}={value}\n" for name, value in own.items())
+        return (DEPLOY / "kafka/server.properties").read_text() + "".join(
+            f"{name}={value}\n" for name, value in own.items()
+        )
 
     def answers(self) -> bool:
         admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})

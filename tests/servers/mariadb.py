@@ -1,39 +1,32 @@
-"""MariaDB 10.11 with a row binlog and GTIDs, as Debezium reads it."""
+"""MariaDB 10.11 as `deploy/mysql` says, on a port and in a folder of its own."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import pymysql
 from pymysql.connections import Connection
 
 from . import debian
+from .deployed import DEPLOY
 from .postgres import reachable
 from .server import Server, ServerError
 
-_SETTINGS = """
+_OWN = """
 [mariadbd]
 bind-address=127.0.0.1
-skip-name-resolve
-server-id=223344
-log_bin=binlog
-binlog_format=ROW
-binlog_row_image=FULL
-binlog_row_metadata=FULL
-gtid_strict_mode=ON
 sync_binlog=0
 innodb_flush_log_at_trx_commit=0
 innodb_buffer_pool_size=64M
-character-set-server=utf8mb4
-default_time_zone='+00:00'
 """
 
 
 class MariaDB(Server):
-    """One server; account `root` with no password, on loopback only."""
+    """One server on loopback; account `root` with no password. Deployed accounts need theirs."""
 
     name = "MariaDB"
     user = "mysql"
@@ -43,7 +36,11 @@ class MariaDB(Server):
         data, settings = self.folder / "data", self.folder / "my.cnf"
         if not data.exists():
             reachable(self.folder)
-            settings.write_text(f"{_SETTINGS}port={self.port}\ndatadir={data}\nsocket={data / 'socket'}\n")
+            self._secrets.mkdir()
+            settings.write_text(
+                f"{(DEPLOY / 'mysql/my.cnf').read_text()}{_OWN}port={self.port}\ndatadir={data}\n"
+                f"socket={data / 'socket'}\nsecure_file_priv={self._secrets}\n"
+            )
             debian.own(self.folder, self.user)
             self._install_tables()
         return [server, f"--defaults-file={settings}"]
@@ -71,6 +68,20 @@ class MariaDB(Server):
             yield conn
         finally:
             conn.close()
+
+    def run(self, script: Path, secrets: Mapping[str, str]) -> None:
+        """A file of the client program, as root; `secrets` are the files in secure_file_priv."""
+        for name, secret in secrets.items():
+            (self._secrets / name).write_text(secret)
+        command = ["mariadb", "--no-defaults", "-h", "127.0.0.1", "-P", str(self.port), "-u", "root"]
+        with script.open("rb") as statements:
+            done = subprocess.run(command, stdin=statements, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise ServerError(f"MariaDB: {script.name} failed: {done.stderr}")
+
+    @property
+    def _secrets(self) -> Path:
+        return self.folder / "secrets"
 
     def create(self, database: str) -> None:
         with self.connect() as conn, conn.cursor() as cursor:

@@ -1,10 +1,10 @@
-"""PostgreSQL 15 with logical replication."""
+"""PostgreSQL 15 as `deploy/postgres` says, on a port and in a folder of its own."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,23 +12,17 @@ import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, connection
 
 from . import debian
+from .deployed import DEPLOY
 from .server import Server, ServerError
 
 _PROGRAMS = "/usr/lib/postgresql/15/bin"
-_SETTINGS = """
-listen_addresses = '127.0.0.1'
-unix_socket_directories = ''
-wal_level = logical
-max_replication_slots = 40
-max_wal_senders = 40
-fsync = off
-full_page_writes = off
-timezone = 'UTC'
-"""
+_OWN = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "full_page_writes=off"]
+ACCOUNTS = {"bank": "BANK_PASSWORD", "debezium": "DATABASE_PASSWORD_BANK"}
+"""The accounts that `deploy/postgres/init` makes, and the variables of their passwords."""
 
 
 class Postgres(Server):
-    """One cluster with trust on loopback; superuser `postgres`."""
+    """One cluster; superuser `postgres` without a password, on loopback. Deployed accounts need theirs."""
 
     name = "PostgreSQL"
     user = "postgres"
@@ -44,9 +38,12 @@ class Postgres(Server):
             made = subprocess.run(command, capture_output=True, text=True, check=False)
             if made.returncode != 0:
                 raise ServerError(f"PostgreSQL: initdb failed: {made.stderr}")
-            with (data / "postgresql.conf").open("a") as settings:
-                settings.write(f"{_SETTINGS}port = {self.port}\n")
-        return [server, "-D", str(data)]
+            rules = data / "pg_hba.conf"
+            asked = f"host all {','.join(ACCOUNTS)} 127.0.0.1/32 scram-sha-256\n"
+            rules.write_text(asked + rules.read_text())
+        own = [f"port={self.port}", *_OWN]
+        settings = [f"config_file={DEPLOY / 'postgres/postgresql.conf'}", *own]
+        return [server, "-D", str(data), *(argument for each in settings for argument in ("-c", each))]
 
     def answers(self) -> bool:
         with self.connect("postgres"):
@@ -65,6 +62,13 @@ class Postgres(Server):
     def create(self, database: str) -> None:
         with self.connect("postgres") as conn, conn.cursor() as cursor:
             cursor.execute(f'create database "{database}"')
+
+    def run(self, script: Path, environment: Mapping[str, str]) -> None:
+        """A file of psql, as the superuser."""
+        command = ["psql", "-X", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-f", str(script)]
+        done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise ServerError(f"PostgreSQL: {script.name} failed: {done.stderr}")
 
 
 def reachable(folder: Path) -> None:

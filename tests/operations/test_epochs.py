@@ -12,7 +12,7 @@ from lakehouse_assets.bronze.land import land
 from lakehouse_assets.contracts.registry import table as contract
 from lakehouse_assets.engines.iceberg.commit import DROPPED_THROUGH, commit
 from lakehouse_assets.engines.platform import Platform
-from lakehouse_assets.operations import connectors
+from lakehouse_assets.operations.epochs import NotLanded, UnknownSource, plan, reset
 from lakehouse_assets.silver.rebuild import CannotRebuild, rebuild_changes
 from lakehouse_assets.silver.reset import SourceWasReset
 from lakehouse_assets.sources.messages import Message
@@ -62,11 +62,11 @@ def test_a_source_that_was_reset_stops_the_fold_and_a_new_epoch_lets_it_go_on(pl
         told(platform, *later(20, *NEW_LOG))
     assert state(platform, USERS) == before
 
-    [planned] = connectors.plan(platform, "bank")
+    [planned] = plan(platform, "bank")
     assert (planned.table, planned.epoch, planned.rebuilt) == ("bank_users", 0, None)
     assert planned.first_offsets == {0: 2, 1: 1}
     assert state(platform, USERS) == before
-    assert connectors.reset(platform, "bank") == [planned]
+    assert reset(platform, "bank") == [planned]
     fold(platform, USERS)
 
     assert names(platform) == {"a": "new", "c": "new"}
@@ -81,7 +81,7 @@ def test_what_was_folded_as_changes_of_the_old_log_is_built_anew(platform: Platf
     told(platform, *later(9, user(5, "a", "u", 13, name="newest")))
     assert names(platform)["a"] == "old"
 
-    [done] = connectors.reset(platform, "bank", NOON + timedelta(hours=9))
+    [done] = reset(platform, "bank", NOON + timedelta(hours=9))
     assert (done.first_offsets, done.rebuilt) == ({0: 5, 1: 1}, (DAY, DAY))
     fold(platform, USERS)
     assert names(platform)["a"] == "newest"
@@ -94,7 +94,7 @@ def test_a_batch_of_both_logs_is_cut_where_the_new_one_begins(platform: Platform
     told(platform, user(2, "a", "u", 530, name="last of the old log"), *later(9, user(3, "a", "u", 10, name="new")))
     assert names(platform)["a"] == "last of the old log"
 
-    [done] = connectors.reset(platform, "bank")
+    [done] = reset(platform, "bank")
     fold(platform, USERS)
     assert (done.first_offsets, done.rebuilt) == ({0: 3, 1: 1}, (DAY, DAY))
     assert names(platform)["a"] == "new"
@@ -105,7 +105,7 @@ def test_a_batch_of_both_logs_is_cut_where_the_new_one_begins(platform: Platform
 def test_an_epoch_that_begins_before_its_first_change_holds_for_what_comes_then(platform: Platform) -> None:
     told(platform, *OLD)
     for boundary in ({0: 2, 1: 1}, {0: 2, 1: 1}):
-        assert [each.first_offsets for each in connectors.reset(platform, "bank")] == [boundary]
+        assert [each.first_offsets for each in reset(platform, "bank")] == [boundary]
     told(platform, *NEW_LOG, user(0, "e", "c", 1, partition=2, name="of a partition that had nothing"))
 
     assert names(platform) == {"a": "new", "c": "new", "e": "of a partition that had nothing"}
@@ -116,7 +116,7 @@ def test_an_epoch_that_begins_before_its_first_change_holds_for_what_comes_then(
 
 def test_an_incremental_read_in_a_new_epoch_is_newer_than_the_old_log(platform: Platform) -> None:
     told(platform, *OLD)
-    connectors.reset(platform, "bank")
+    reset(platform, "bank")
     told(platform, user(2, "a", "r", 3, snapshot="incremental", name="read"))
     told(platform, user(3, "b", "u", 5), user(4, "b", "r", 6, snapshot="incremental", name="read at 5"))
     told(platform, user(5, "a", "u", 2, name="changed"))
@@ -139,21 +139,21 @@ def test_neither_redeliveries_nor_late_changes_nor_incremental_reads_are_taken_f
 def test_a_source_is_not_reset_while_messages_wait_or_days_are_gone(platform: Platform) -> None:
     told(platform, *OLD)
     append(platform.home / "events", [user(0, "d", "c", 530)._replace(offset=0)])
-    with pytest.raises(connectors.NotLanded, match=r"bank_users: topic bank.public.users, partition 0, offsets 2 to 3"):
-        connectors.plan(platform, "bank")
+    with pytest.raises(NotLanded, match=r"bank_users: topic bank.public.users, partition 0, offsets 2 to 3"):
+        plan(platform, "bank")
     land(platform, USERS)
     fold(platform, USERS)
     bronze = platform.open_catalog().load_table("bronze.bank_users")
     commit(bronze, summary={DROPPED_THROUGH: str(DAY)})
     with pytest.raises(CannotRebuild):
-        connectors.reset(platform, "bank", NOON)
+        reset(platform, "bank", NOON)
     assert epochs(platform.open_catalog().load_table("bronze.bank_users")) == []
 
 
 def test_only_a_source_with_a_connector_can_be_reset(platform: Platform) -> None:
-    with pytest.raises(connectors.UnknownSource, match=r"'retail'.*there are bank, shop"):
-        connectors.plan(platform, "retail")
-    assert connectors.plan(platform, "shop") == []
+    with pytest.raises(UnknownSource, match=r"'retail'.*there are bank, shop"):
+        plan(platform, "retail")
+    assert plan(platform, "shop") == []
 
 
 def test_a_reset_holds_for_every_table_of_the_source_that_was_landed(platform: Platform) -> None:
@@ -162,7 +162,7 @@ def test_a_reset_holds_for_every_table_of_the_source_that_was_landed(platform: P
     take(platform, accounts, messages)
     told(platform, *OLD)
     ends = {p: max(m.offset for m in messages if m.partition == p) + 1 for p in {m.partition for m in messages}}
-    done = {each.table: each.first_offsets for each in connectors.reset(platform, "bank")}
+    done = {each.table: each.first_offsets for each in reset(platform, "bank")}
 
     assert done == {"bank_accounts": ends, "bank_users": {0: 2, 1: 1}}
     catalog = platform.open_catalog()
