@@ -18,7 +18,15 @@
 
 {# The moment that all rows of an invocation share. #}
 {% macro load_time() -%}
+    {{ adapter.dispatch('load_time', 'lakehouse')() }}
+{%- endmacro %}
+
+{% macro default__load_time() -%}
     cast('{{ var("load_time") }}' as timestamp with time zone)
+{%- endmacro %}
+
+{% macro trino__load_time() -%}
+    cast(from_iso8601_timestamp_nanos('{{ var("load_time") }}') as timestamp(6) with time zone)
 {%- endmacro %}
 
 {# The discount of an order item with all its digits: sums are rounded once, not line by line. #}

@@ -1,7 +1,6 @@
 {#
     Ways to read less of a table than the whole. The call of source() or ref() stays in the model, so that lineage is
-    kept. The engine makes these views for each invocation, over the files that are needed and no others.
-    Elsewhere they give the whole table: slower, and as right, because storing is by key or by day.
+    kept. What the rows are is decided in Python, per invocation; no file is opened that cannot hold one.
 #}
 
 {# What came since the model's own mark: new rows of `*_changes`, files that were written of a vault table. #}
@@ -29,18 +28,36 @@
     dbt calls this for the argument `model` of every generic test.
 #}
 {% macro duckdb__get_where_subquery(relation) -%}
+    {{ return(untested(relation)) }}
+{%- endmacro %}
+
+{% macro trino__get_where_subquery(relation) -%}
+    {{ return(untested(relation)) }}
+{%- endmacro %}
+
+{% macro untested(relation) -%}
     {%- set models = graph.get('nodes', {}).values() | selectattr('alias', 'equalto', relation.identifier) -%}
     {%- if models | selectattr('config.strategy', 'equalto', 'days') | list -%}
-        {{ return(relation.incorporate(path={'schema': relation.schema ~ '__untested__' ~ relation.identifier})) }}
+        {{ return(narrowed(relation, 'untested', relation.identifier)) }}
     {%- else -%}
         {{ return(dbt.default__get_where_subquery(relation)) }}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro narrowed(relation, kind) -%}
-    {%- if not execute or target.type != 'duckdb' -%}
-        {{ return(relation) }}
+{% macro narrowed(relation, kind, name=none) -%}
+    {%- if execute -%}
+        {{ return(adapter.dispatch('narrowed', 'lakehouse')(relation, kind, name or model.name)) }}
     {%- else -%}
-        {{ return(relation.incorporate(path={'schema': relation.schema ~ '__' ~ kind ~ '__' ~ model.name})) }}
+        {{ return(relation) }}
     {%- endif -%}
+{%- endmacro %}
+
+{# A view that was made before. #}
+{% macro duckdb__narrowed(relation, kind, name) -%}
+    {{ return(relation.incorporate(path={'schema': relation.schema ~ '__' ~ kind ~ '__' ~ name})) }}
+{%- endmacro %}
+
+{# A query that is made now: Trino keeps no view for one invocation. #}
+{% macro trino__narrowed(relation, kind, name) -%}
+    {{ return(adapter.narrowed(relation, kind, name)) }}
 {%- endmacro %}

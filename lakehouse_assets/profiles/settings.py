@@ -85,10 +85,13 @@ class Settings(BaseModel):
     clickhouse_password: SecretStr = SecretStr("")
     clickhouse_secure: bool = False
 
-    # dbt_project/profiles.yml reads these three itself.
+    # dbt_project/profiles.yml reads these itself.
     trino_host: str = "localhost"
     trino_port: Port = 8080
     trino_user: str = "lakehouse"
+    trino_scheme: Literal["http", "https"] = "http"
+    trino_password: SecretStr | None = None
+    trino_ca_location: Path | None = None
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -100,6 +103,8 @@ class Settings(BaseModel):
         if self.s3_access_key or self.s3_secret_key:
             needed += ["s3_access_key", "s3_secret_key"]
         missing = [variable(field) for field in needed if getattr(self, field) is None]
+        if self.trino_password is not None and self.trino_scheme != "https":
+            raise ValueError(f"{variable('trino_password')} needs {variable('trino_scheme')}=https")
         if missing:
             raise ValueError(f"{', '.join(missing)} must be set too")
         return self

@@ -78,13 +78,16 @@ def test_half_a_login_is_refused() -> None:
         settings_from({"LAKEHOUSE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "LAKEHOUSE_KAFKA_SASL_PASSWORD": "hunter2"})
 
 
-@pytest.mark.parametrize("name", ["KAFKA_SASL_PASSWORD", "CATALOG_CREDENTIAL", "S3_SECRET_KEY", "CLICKHOUSE_PASSWORD"])
+@pytest.mark.parametrize(
+    "name", ["KAFKA_SASL_PASSWORD", "CATALOG_CREDENTIAL", "S3_SECRET_KEY", "CLICKHOUSE_PASSWORD", "TRINO_PASSWORD"]
+)
 def test_a_secret_is_in_no_text_and_no_error(name: str) -> None:
     given = {
         **STACK,
         f"LAKEHOUSE_{name}": "hunter2",
         "LAKEHOUSE_S3_ACCESS_KEY": "key",
         "LAKEHOUSE_S3_SECRET_KEY": "hunter2",
+        "LAKEHOUSE_TRINO_SCHEME": "https",
     }
     assert "hunter2" not in repr(settings_from(given))
     with pytest.raises(InvalidSetting) as raised:

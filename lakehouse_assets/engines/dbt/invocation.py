@@ -57,7 +57,8 @@ class Invocation:
     def table(self, identifier: str) -> Table | None:
         """The table as of the invocation's first look, or as of its own commit; None where it does not exist."""
         if identifier not in self._tables:
-            self._tables[identifier] = load(self.catalog, identifier)
+            # Of two threads that look at once the first one's table counts: a mark must be of the rows that were read.
+            self._tables.setdefault(identifier, load(self.catalog, identifier))
         return self._tables[identifier]
 
     def keep(self, identifier: str, table: Table) -> None:

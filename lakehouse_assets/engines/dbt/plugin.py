@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
 
@@ -46,7 +47,7 @@ class Plugin(BasePlugin):
         conn = self._conn.cursor()
         conn.execute("set TimeZone = 'UTC'")
         try:
-            invocation.keep(model.identifier, store(conn, invocation, model, staged))
+            invocation.keep(model.identifier, store(conn, invocation, model, pq.read_table(staged)))
             views.make_again(conn, invocation, model.identifier)
         finally:
             conn.close()

@@ -27,6 +27,9 @@ from dbt.contracts.graph.nodes import GenericTestNode
 from lakehouse_assets.engines.dbt.invocation import Invocation, active
 from lakehouse_assets.engines.dbt.project import Outcome
 
+EMBEDDED = "embedded"
+"""The target whose manifest `lakehouse sync` writes; every other one is Trino's."""
+
 
 class DbtFailed(RuntimeError):
     """dbt could not do its work; the message holds the models that failed with their reasons."""
@@ -109,11 +112,28 @@ def _invoke(invocation: Invocation, target: str, home: Path, observe: Any) -> db
         *("build", "--select", *names, "--indirect-selection", "empty"),
         *("--vars", json.dumps(variables), "--no-write-json", "--no-partial-parse"),
     ]
+    project = invocation.project
     try:
-        manifest = _manifest(invocation.project.path, invocation.project.path.stat().st_mtime_ns)
-        return invoke(invocation.project.folder, home, target, command, manifest, [observe])
+        if target != EMBEDDED:
+            # Importing Trino's adapter takes what a lakehouse without servers does not install.
+            from lakehouse_assets.engines.dbt.trino import prepare
+
+            prepare(invocation.catalog, project)
+            manifest = _parsed(project.folder, home, target, project.path.stat().st_mtime_ns)
+        else:
+            manifest = _manifest(project.path, project.path.stat().st_mtime_ns)
+        return invoke(project.folder, home, target, command, manifest, [observe])
     finally:
         shutil.rmtree(invocation.staging, ignore_errors=True)
+
+
+@cache
+def _parsed(folder: Path, home: Path, target: str, _version: int) -> Manifest:
+    """The same project with the macros and names of another engine than the synced manifest has."""
+    parsed = invoke(folder, home, target, ["parse", "--no-write-json"])
+    if not isinstance(parsed.result, Manifest):
+        raise DbtFailed(str(parsed.exception)) from parsed.exception
+    return parsed.result
 
 
 @cache

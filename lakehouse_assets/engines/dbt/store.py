@@ -8,16 +8,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
-from lakehouse_assets.engines.dbt import marks, views
+from lakehouse_assets.engines.dbt import marks, narrowing
 from lakehouse_assets.engines.dbt.invocation import Invocation
 from lakehouse_assets.engines.dbt.project import Model
 from lakehouse_assets.engines.dbt.retype import make_room
@@ -38,9 +36,8 @@ class Change:
     days: set[date] = field(default_factory=set)
 
 
-def store(conn: duckdb.DuckDBPyConnection, invocation: Invocation, model: Model, staged: Path) -> Table:
-    """Commits the staged rows and returns the table as committed. Raises Conflict when another writer was there."""
-    rows = pq.read_table(staged)
+def store(conn: duckdb.DuckDBPyConnection, invocation: Invocation, model: Model, rows: pa.Table) -> Table:
+    """Commits the model's rows and returns the table as committed. Raises Conflict when another writer was there."""
     before = invocation.table(model.identifier)
     parents = invocation.parents_of(model)
     rebuilt = marks.rebuilt_days(before, parents)
@@ -72,7 +69,7 @@ def _change(
     match model.strategy:
         case "insert":
             return Change(write_files(table, absent(conn, table, rows, model.unique_key, model.natural_key)))
-        case "replace" if views.begins_anew(invocation, model):
+        case "replace" if narrowing.begins_anew(invocation, model):
             return _replace_all(conn, model, table, rows)
         case "replace":
             return _replace_keys(conn, invocation, model, table, rows)
@@ -86,7 +83,7 @@ def _begins_anew(invocation: Invocation, model: Model) -> bool:
     """Whether no row of the table outlives this commit, or, of a model by day, the runs that must follow it."""
     if model.strategy == "days":
         return marks.is_of_other_code(invocation.table(model.identifier), model)
-    return model.strategy == "full" or views.begins_anew(invocation, model)
+    return model.strategy == "full" or narrowing.begins_anew(invocation, model)
 
 
 def _replace_keys(
@@ -103,9 +100,9 @@ def _replace_keys(
 
 def _is_void(conn: duckdb.DuckDBPyConnection, invocation: Invocation, model: Model) -> str | None:
     """The condition of the rows that go although no row takes their place; None where there are none."""
-    conditions = [views.is_rebuilt(invocation, model)]
+    conditions = [narrowing.is_rebuilt(invocation, model)]
     for parent in model.parents:
-        reached = views.reach_of(conn, invocation, model, parent)
+        reached = narrowing.reach_of(conn, invocation, model, parent)
         if reached is not None and reached.void:
             conditions.append(f"{quoted(POSITION)} in ({', '.join(map(literal, reached.void))})")
     return None if conditions == ["false"] else " or ".join(conditions)
@@ -115,7 +112,7 @@ def _replace_days(
     conn: duckdb.DuckDBPyConnection, invocation: Invocation, model: Model, table: Table, rows: pa.Table
 ) -> Change:
     column = model.day_column or ""
-    prune, condition = views.within(table, column, invocation.day_range)
+    prune, condition = narrowing.within(table, column, invocation.day_range)
     held = select(table, data_files(table, prune))
     days = conn.sql(f"select distinct {quoted(column)} from ({held}) where {condition}").to_arrow_table()
     return _swap(conn, model, table, days, rows)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import duckdb
 from pyiceberg.expressions import GreaterThan, IsNull
-from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
 from lakehouse_assets.engines.debezium.position import is_end, place
@@ -30,15 +29,14 @@ class Reach:
     void: tuple[str, ...] = ()
 
 
-def truncate_files(changes: Table) -> list[DataFile]:
-    """The files that may hold truncates: theirs is the one key that is null, so that null counts prune the others."""
-    key = changes.schema().find_column_name(changes.sort_order().fields[0].source_id) or ""
-    return data_files(changes, IsNull(key))
+def key_of(changes: Table) -> str:
+    """The column that is null of truncates alone, so that null counts prune the files without any."""
+    return changes.schema().find_column_name(changes.sort_order().fields[0].source_id) or ""
 
 
 def reach(conn: duckdb.DuckDBPyConnection, changes: Table, mark: int, is_rebuilt: bool) -> Reach:
     """What the truncates of a `*_changes` table ask of a model that has read it through `mark`."""
-    files = truncate_files(changes)
+    files = data_files(changes, IsNull(key_of(changes)))
     if not files:
         return Reach()
     source = f"select {quoted(POSITION)}, load_sequence > ? from ({select(changes, files)}) where op = 't' order by 1"
