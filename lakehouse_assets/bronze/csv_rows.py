@@ -14,8 +14,10 @@ from typing import BinaryIO
 
 import orjson
 
+from lakehouse_assets.mendable import Mendable
 
-class UnreadableFile(RuntimeError):
+
+class UnreadableFile(Mendable):
     """A file that cannot be landed at all; the message names file, line and the fix."""
 
 

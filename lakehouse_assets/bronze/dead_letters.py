@@ -32,6 +32,7 @@ from lakehouse_assets.engines.iceberg.tables import ensure
 from lakehouse_assets.engines.iceberg.transaction import Conflict
 from lakehouse_assets.engines.log.log import MESSAGES
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.mendable import Mendable
 
 REPLAY_SEQUENCE = "lakehouse.replay-sequence"
 """Mark of a bronze table: number of the last commit that replayed dead letters."""
@@ -46,7 +47,7 @@ _ATTEMPTS = 20
 """The lander commits here too, every few seconds."""
 
 
-class CannotReplay(RuntimeError):
+class CannotReplay(Mendable):
     """Rows that nothing can fold again; the message names them and says what to do."""
 
 

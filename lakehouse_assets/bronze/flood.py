@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.mendable import Mendable
 
 
-class Flood(RuntimeError):
+class Flood(Mendable):
     """More of a batch is refused than the contract bears; the message names the share, the first one and the fix."""
 
 

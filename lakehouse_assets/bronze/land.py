@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import duckdb
@@ -48,11 +48,11 @@ _AS_OF = "lakehouse.as-of"
 class Landing:
     """What the table says: next offset per partition, the topic's identity and the messages counted so far."""
 
-    offsets: Mapping[int, int]
-    topic_id: str | None
-    consumed: int
-    landed: int
-    dead: int
+    offsets: Mapping[int, int] = field(default_factory=dict)
+    topic_id: str | None = None
+    consumed: int = 0
+    landed: int = 0
+    dead: int = 0
 
 
 @dataclass(frozen=True)

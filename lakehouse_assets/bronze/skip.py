@@ -14,9 +14,9 @@ from lakehouse_assets.bronze.land import Landing, commit_batch, next_offsets, st
 from lakehouse_assets.bronze.schema import spec
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.iceberg.commit import marks
-from lakehouse_assets.engines.iceberg.tables import ensure
+from lakehouse_assets.engines.iceberg.tables import ensure, load
 from lakehouse_assets.engines.iceberg.transaction import Conflict
-from lakehouse_assets.engines.log.log import MESSAGES, Batch
+from lakehouse_assets.engines.log.log import MESSAGES, Batch, LogError
 from lakehouse_assets.engines.platform import Platform
 
 SKIPPED = "lakehouse.skipped"
@@ -34,7 +34,8 @@ class Gap:
 
 def gaps(platform: Platform, table: Table) -> list[Gap]:
     """What would have to be given up; empty where nothing expired. Raises LogError as `land` does."""
-    return _gaps(platform, table, state(ensure(platform.open_catalog(), spec(table))))
+    handle = load(platform.open_catalog(), spec(table).identifier)
+    return _gaps(platform, table, state(handle) if handle is not None else Landing())
 
 
 def skip(platform: Platform, table: Table, given_up: Sequence[Gap]) -> None:
@@ -54,5 +55,9 @@ def _gaps(platform: Platform, table: Table, known: Landing) -> list[Gap]:
     begins = {partition: held.start for partition, held in bounds.items()}
     wanted = next_offsets(known, bounds)
     found = [Gap(p, offset, begins[p]) for p, offset in sorted(wanted.items()) if offset < begins.get(p, 0)]
-    starts(table, identity, replace(known, offsets={**wanted, **{gap.partition: gap.end for gap in found}}), bounds)
+    after = replace(known, offsets={**wanted, **{gap.partition: gap.end for gap in found}})
+    try:
+        starts(table, identity, after, bounds)
+    except LogError as error:
+        raise LogError(f"{spec(table).identifier}: {error}") from error
     return found

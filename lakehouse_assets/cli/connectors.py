@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lakehouse_assets.cli.failure import FAILED, reported
+from lakehouse_assets.cli.failure import FAILED
 from lakehouse_assets.cli.options import AsFormat, DryRun, Yes, agree, moment
 from lakehouse_assets.cli.output import Format, write_rows
 
@@ -49,8 +47,7 @@ def apply(
     from lakehouse_assets.operations import connectors as operation
 
     found = open_connectors()
-    with _reported():
-        done = [each for one in operation.captured(source) for each in operation.apply(found, one, dry_run)]
+    done = [each for one in operation.captured(source) for each in operation.apply(found, one, dry_run)]
     _tell(done, form, "nothing to change: databases and connectors are as the contracts say")
 
 
@@ -64,8 +61,7 @@ def status(form: AsFormat = Format.TABLE) -> None:
     from lakehouse_assets.operations import connectors as operation
 
     found = open_connectors()
-    with _reported():
-        held = [operation.status(found, source) for source in operation.captured()]
+    held = [operation.status(found, source) for source in operation.captured()]
     write_rows(form, STATUS, [astuple(each) for each in held])
     if any(each.state != "RUNNING" for each in held):
         raise typer.Exit(FAILED)
@@ -83,13 +79,12 @@ def delete(source: SourceName, dry_run: DryRun = False, yes: Yes = False, form: 
     from lakehouse_assets.operations import connectors as operation
 
     found = open_connectors()
-    with _reported():
-        [chosen] = operation.captured(source)
-        planned = operation.removals(found, chosen)
-        if not dry_run and planned:
-            means = "this ends the capture of its changes"
-            agree(f"Delete the connector of {source}?", means, yes, lambda: _tell(planned, Format.TABLE, ""))
-            planned = operation.delete(found, chosen)
+    [chosen] = operation.captured(source)
+    planned = operation.removals(found, chosen)
+    if not dry_run and planned:
+        means = "this ends the capture of its changes"
+        agree(f"Delete the connector of {source}?", means, yes, lambda: _tell(planned, Format.TABLE, ""))
+        planned = operation.delete(found, chosen)
     _tell(planned, form, f"nothing to delete: {source} has neither connector nor slot")
 
 
@@ -104,9 +99,8 @@ def snapshot(source: SourceName, table: Annotated[str, typer.Argument(help="A ta
     from lakehouse_assets.operations import connectors as operation
 
     found = open_connectors()
-    with _reported():
-        [chosen] = operation.captured(source)
-        operation.snapshot(found, chosen, table)
+    [chosen] = operation.captured(source)
+    operation.snapshot(found, chosen, table)
     typer.echo(f"asked: connector {source} reads {table} while it goes on")
 
 
@@ -132,30 +126,16 @@ def reset(
     """
     begins = moment("--since", since)
     from lakehouse_assets.cli.session import open_platform
-    from lakehouse_assets.engines.iceberg.transaction import Conflict
-    from lakehouse_assets.engines.log.log import LogError
     from lakehouse_assets.operations import epochs as operation
-    from lakehouse_assets.silver.rebuild import CannotRebuild
 
     platform = open_platform()
-    with reported((operation.UnknownSource,), (operation.NotLanded, CannotRebuild, LogError, Conflict)):
-        planned = operation.plan(platform, source, begins)
-        if dry_run or not planned:
-            _show(planned, form)
-            return
-        question, means = f"Begin a new epoch of {source}?", "this changes how later changes sort"
-        agree(question, means, yes, lambda: _show(planned, Format.TABLE))
-        _show(operation.reset(platform, source, begins), form)
-
-
-@contextmanager
-def _reported() -> Iterator[None]:
-    from lakehouse_assets.engines.connect.client import ConnectError
-    from lakehouse_assets.engines.connect.database import DatabaseError
-    from lakehouse_assets.operations.connectors import SlotInUse, UnknownConnector
-
-    with reported((UnknownConnector,), (ConnectError, DatabaseError, SlotInUse)):
-        yield
+    planned = operation.plan(platform, source, begins)
+    if dry_run or not planned:
+        _show(planned, form)
+        return
+    question, means = f"Begin a new epoch of {source}?", "this changes how later changes sort"
+    agree(question, means, yes, lambda: _show(planned, Format.TABLE))
+    _show(operation.reset(platform, source, begins), form)
 
 
 def _tell(differences: list[Difference], form: Format, nothing: str) -> None:

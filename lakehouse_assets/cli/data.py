@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from lakehouse_assets.cli.failure import BAD_INPUT, FAILED, reported, stop
+from lakehouse_assets.cli.failure import BAD_INPUT, FAILED, stop
 from lakehouse_assets.cli.output import Format, write_rows
 
 AsFormat = Annotated[Format, typer.Option("--format", help="table for people, csv or json for programs.")]
@@ -81,11 +81,10 @@ def query(
     Example: lakehouse query "select * from marts.daily_active_users" --format csv
     """
     from lakehouse_assets.cli.session import open_platform
-    from lakehouse_assets.engines.clickhouse.client import NoOwner
-    from lakehouse_assets.operations.query import QueryFailed, Refused, ask
+    from lakehouse_assets.operations.query import ask
 
     most = SHOWN_ROWS if limit is None and form is Format.TABLE else limit
-    with reported((Refused,), (QueryFailed, NoOwner)), ask(open_platform(), sql, engine) as answer:
+    with ask(open_platform(), sql, engine) as answer:
         write_rows(form, answer.columns, islice(answer.rows, most))
         if limit is None and next(answer.rows, None) is not None:
             typer.echo(f"only the first {most} rows are shown; --limit shows more", err=True)

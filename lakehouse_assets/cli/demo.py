@@ -13,12 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from lakehouse_assets.cli import BEGAN
-from lakehouse_assets.cli.failure import BAD_INPUT, reported, stop
+from lakehouse_assets.cli.failure import BAD_INPUT, stop
 from lakehouse_assets.cli.inventory import show as show_tables
 from lakehouse_assets.cli.inventory import size, tables_of
 from lakehouse_assets.cli.runs import run, show, stop_if_failed
 from lakehouse_assets.cli.session import load_definitions, open_platform
-from lakehouse_assets.engines.log.log import LogError
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.operations import samples
 
@@ -35,8 +34,7 @@ def run_demo(more: bool) -> None:
     if platform.name != "embedded":
         stop(f"the demo fills the sources of the profile 'embedded'; the profile is {platform.name!r}", BAD_INPUT)
     console = Console()
-    with reported(failed=(samples.NoSamples, LogError)):
-        _fill(console, platform, more)
+    _fill(console, platform, more)
     definitions = load_definitions(platform)
     outcome, tally = run(platform, definitions, "*", None)
     show(outcome, tally)

@@ -1,23 +1,23 @@
 """How the command line fails: one line on stderr and an exit code, never a stack trace for what a user can mend.
 
-0 is done, 1 a run or a check of error severity that failed, 2 input that was not understood. Where it stops: an error
-that nobody foresaw keeps its stack trace.
+0 is done, 1 a run or a check of error severity that failed, 2 input that was not understood, 130 Ctrl-C. Where it
+stops: an error that nobody foresaw keeps its stack trace.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
+from lakehouse_assets.mendable import BadInput, Mendable
+
 FAILED = 1
 BAD_INPUT = 2
-
-Errors = tuple[type[BaseException], ...]
+INTERRUPTED = 130
 
 
 class OneLineErrors(TyperGroup):
@@ -38,6 +38,16 @@ class OneLineErrors(TyperGroup):
             stop(message + there_are, BAD_INPUT, leave=SystemExit)
         except typer.Abort:
             raise SystemExit(FAILED) from None
+        except Mendable as error:
+            stop(str(error), BAD_INPUT if isinstance(error, BadInput) else FAILED, leave=SystemExit)
+        except Exception as error:
+            from lakehouse_assets.operations.outside import explained
+
+            if said := explained(error):
+                stop(said, FAILED, leave=SystemExit)
+            raise
+        if code == INTERRUPTED:
+            stop("interrupted; what was committed stays, and the same command goes on from there", code, SystemExit)
         raise SystemExit(code if isinstance(code, int) else 0)
 
 
@@ -45,14 +55,3 @@ def stop(message: str, code: int, leave: type[BaseException] = typer.Exit) -> No
     """Prints the message as one line and ends the command."""
     typer.echo(f"lakehouse: {' '.join(message.split())}", err=True)
     raise leave(code)
-
-
-@contextmanager
-def reported(bad_input: Errors = (), failed: Errors = ()) -> Iterator[None]:
-    """Turns the named errors into their line and exit code."""
-    try:
-        yield
-    except bad_input as error:
-        stop(str(error), BAD_INPUT)
-    except failed as error:
-        stop(str(error), FAILED)

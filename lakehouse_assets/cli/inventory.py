@@ -10,12 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lakehouse_assets.cli.failure import reported
 from lakehouse_assets.cli.output import Format, write_rows
 from lakehouse_assets.cli.session import load_definitions, open_instance, open_platform
-from lakehouse_assets.engines.clickhouse.client import NoOwner
 from lakehouse_assets.engines.platform import Platform
-from lakehouse_assets.operations.overview import Checks, TableFacts, UnknownLayer, latest_checks, overview
+from lakehouse_assets.operations.overview import Checks, TableFacts, latest_checks, overview
 
 COLUMNS = (
     "layer",
@@ -43,7 +41,7 @@ def print_tables(layer: str | None, form: Format) -> None:
 
 def tables_of(platform: Platform, definitions: dg.Definitions, layer: str | None = None) -> list[TableFacts]:
     """The tables, with how the checks of these definitions last ended."""
-    with reported((UnknownLayer,), (NoOwner,)), open_instance() as instance:
+    with open_instance() as instance:
         checks = latest_checks(instance, definitions.resolve_asset_graph().asset_check_keys)
         return overview(platform, checks, layer)
 

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from lakehouse_assets.cli.failure import reported
 from lakehouse_assets.cli.options import AsFormat, DryRun, Yes, agree
 from lakehouse_assets.cli.output import Format, write_rows
 
@@ -33,15 +32,13 @@ def maintain(
     Example: lakehouse maintain compact --table bronze.bank_users --yes --format json
     """
     from lakehouse_assets.cli.session import open_platform
-    from lakehouse_assets.operations.history import UnknownTable
     from lakehouse_assets.operations.maintenance import KINDS, Work, planned, tables
     from lakehouse_assets.operations.maintenance import maintain as work_on
 
     columns = [f.name for f in fields(Work)]
     kinds = list(KINDS) if kind == "all" else [kind]
     platform = open_platform()
-    with reported((UnknownTable,)):
-        names = tables(platform, table or ())
+    names = tables(platform, table or ())
     plan = planned(platform, kinds, names)
     if dry_run or not plan:
         write_rows(form, columns, map(astuple, plan))
@@ -60,11 +57,10 @@ def history(
     Example: lakehouse history silver.bank_users
     """
     from lakehouse_assets.cli.session import open_platform
-    from lakehouse_assets.operations.history import UnknownTable, Version, open_table
+    from lakehouse_assets.operations.history import Version, open_table
     from lakehouse_assets.operations.history import history as versions
 
-    with reported((UnknownTable,)):
-        found = versions(open_table(open_platform().open_catalog(), table))
+    found = versions(open_table(open_platform().open_catalog(), table))
     write_rows(form, [f.name for f in fields(Version)], map(astuple, found))
 
 
@@ -83,20 +79,18 @@ def rollback(
     Example: lakehouse rollback silver.bank_users --to 4862170573842236451
     """
     from lakehouse_assets.cli.session import load_definitions, open_instance, open_platform
-    from lakehouse_assets.engines.iceberg.transaction import Conflict
     from lakehouse_assets.operations import history as operation
 
     platform = open_platform()
-    with reported((operation.UnknownTable, operation.UnknownSnapshot), (operation.CannotRollBack, Conflict)):
-        operation.check(platform, operation.open_table(platform.open_catalog(), table), to)
-        stale = operation.below(load_definitions(platform), table)
-        typer.echo(
-            f"made of {table}, stale after it: {', '.join(k.to_user_string() for k in stale) or 'nothing'}", err=True
-        )
-        if dry_run:
-            return
-        agree(f"roll {table} back to {to}?", CHANGES, yes)
-        done = operation.rollback(platform, table, to)
+    operation.check(platform, operation.open_table(platform.open_catalog(), table), to)
+    stale = operation.below(load_definitions(platform), table)
+    typer.echo(
+        f"made of {table}, stale after it: {', '.join(k.to_user_string() for k in stale) or 'nothing'}", err=True
+    )
+    if dry_run:
+        return
+    agree(f"roll {table} back to {to}?", CHANGES, yes)
+    done = operation.rollback(platform, table, to)
     with open_instance() as instance:
         operation.tell_stale(instance, stale, done)
     write_rows(form, list(asdict(done)), [astuple(done)])

@@ -8,10 +8,9 @@ import threading
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from lakehouse_assets.cli.failure import BAD_INPUT, reported, stop
+from lakehouse_assets.cli.failure import BAD_INPUT, stop
 from lakehouse_assets.cli.session import open_platform
-from lakehouse_assets.engines.log.log import LogError
-from lakehouse_assets.operations.traffic import TooFarAhead, log_end, write_count, write_live
+from lakehouse_assets.operations.traffic import log_end, write_count, write_live
 from lakehouse_assets.sources.events import TOPIC, Traffic
 
 
@@ -30,10 +29,7 @@ def produce(rate: float, duration: float | None, count: int | None, seed: int, u
         TimeElapsedColumn(),
     )
     console = Console(stderr=True)
-    with (
-        reported((TooFarAhead,), (LogError, ValueError)),
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
-    ):
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(f"{TOPIC}, Ctrl-C ends it" if count is None else TOPIC, total=count)
 
         def wrote(more: int) -> None:

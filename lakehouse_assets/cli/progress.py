@@ -5,20 +5,19 @@ Where it stops: it starts no run and decides nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
-from dagster._core.execution.plan.objects import StepFailureData
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from lakehouse_assets.operations.materialize import reason
+
 NAMED = 3
-_MODULES = re.compile(r"^(\w+\.)+(?=\w+: )")
 
 
 @dataclass
@@ -134,15 +133,7 @@ class Progress:
         failure = event.step_failure_data
         # That a check failed is told by the check.
         if failure.error is None or failure.error.cls_name != DagsterAssetCheckFailedError.__name__:
-            self.tally.errors.append(f"{self.tally.missed(event.step_key or '')}: {_reason(failure)}")
-
-
-def _reason(failure: StepFailureData) -> str:
-    """In the words of who raised it, without Dagster's own around them."""
-    if failure.user_failure_data is not None and failure.user_failure_data.description:
-        return failure.user_failure_data.description
-    error = failure.error
-    return _MODULES.sub("", (error.cause or error).message.strip()) if error is not None else "failed"
+            self.tally.errors.append(f"{self.tally.missed(event.step_key or '')}: {reason(failure)}")
 
 
 _TAKE: dict[str, Callable[[Progress, dg.DagsterEvent], None]] = {

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lakehouse_assets.cli.failure import FAILED, reported, stop
+from lakehouse_assets.cli.failure import FAILED, stop
 from lakehouse_assets.cli.output import Format, write_json, write_rows
 from lakehouse_assets.cli.progress import LayerCount, Progress, Tally
 from lakehouse_assets.cli.session import load_definitions, open_instance, open_platform
@@ -23,13 +23,12 @@ from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.operations.materialize import (
     Outcome,
     Stretch,
-    UnknownSelection,
     increment,
     rebuild,
     select,
     stretches,
 )
-from lakehouse_assets.operations.preflight import Unreachable, check
+from lakehouse_assets.operations.preflight import check
 
 
 def run_selection(selection: str, days: tuple[date, date] | None, form: Format) -> None:
@@ -50,7 +49,7 @@ def run(
     platform: Platform, definitions: dg.Definitions, selection: str, days: tuple[date, date] | None
 ) -> tuple[Outcome, Tally]:
     """The increment, or the rebuild of days. Exit code 2 for an unknown selection, 1 where something is unreachable."""
-    with reported((UnknownSelection,), (Unreachable,)), open_instance() as instance:
+    with open_instance() as instance:
         select(definitions, selection)
         check(platform)
         with Progress() as progress:

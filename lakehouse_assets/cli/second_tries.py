@@ -5,14 +5,11 @@ Both have the same four commands. Where it stops: finding, replaying and discard
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lakehouse_assets.cli.failure import reported
 from lakehouse_assets.cli.options import AsFormat, DryRun, Yes, agree, moment
 from lakehouse_assets.cli.output import Format, write_rows
 
@@ -44,18 +41,18 @@ def commands(name: Literal["dead-letters", "rejects"], means: str) -> typer.Type
         discarded: Discarded = False,
         form: AsFormat = Format.TABLE,
     ) -> None:
-        with _asked(name) as (platform, kind):
-            from lakehouse_assets.contracts.registry import table as contract
-            from lakehouse_assets.contracts.registry import tables
-            from lakehouse_assets.operations.dead_letters import Group, groups
+        platform, kind = _asked(name)
+        from lakehouse_assets.contracts.registry import table as contract
+        from lakehouse_assets.contracts.registry import tables
+        from lakehouse_assets.operations.dead_letters import Group, groups
 
-            wanted = _filter(reason, since, until, None, None, discarded)
-            listed = [contract(table)] if table is not None else tables()
-            found = [group for each in listed for group in groups(platform, kind, each, wanted)]
-            if form is Format.TABLE and not found:
-                typer.echo(f"no {kind.name}{'' if discarded else ' are open'}")
-            else:
-                write_rows(form, [f.name for f in fields(Group)], map(astuple, found))
+        wanted = _filter(reason, since, until, None, None, discarded)
+        listed = [contract(table)] if table is not None else tables()
+        found = [group for each in listed for group in groups(platform, kind, each, wanted)]
+        if form is Format.TABLE and not found:
+            typer.echo(f"no {kind.name}{'' if discarded else ' are open'}")
+        else:
+            write_rows(form, [f.name for f in fields(Group)], map(astuple, found))
 
     @app.command("show", help=_help("Show them one by one, personal data masked.", f"{name} show bank_users"))
     def show(
@@ -72,12 +69,12 @@ def commands(name: Literal["dead-letters", "rejects"], means: str) -> typer.Type
         limit: Annotated[int, typer.Option(min=1, help="At most so many rows.")] = 20,
         form: AsFormat = Format.TABLE,
     ) -> None:
-        with _asked(name) as (platform, kind):
-            from lakehouse_assets.operations.dead_letters import Found, shown
+        platform, kind = _asked(name)
+        from lakehouse_assets.operations.dead_letters import Found, shown
 
-            wanted = _filter(reason, since, until, partition, offset, discarded)
-            found = shown(platform, kind, _contract(table), wanted, limit, unmasked)
-            write_rows(form, [f.name for f in fields(Found)], ((*astuple(f)[:-1], _text(f.content)) for f in found))
+        wanted = _filter(reason, since, until, partition, offset, discarded)
+        found = shown(platform, kind, _contract(table), wanted, limit, unmasked)
+        write_rows(form, [f.name for f in fields(Found)], ((*astuple(f)[:-1], _text(f.content)) for f in found))
 
     @app.command("replay", help=_help(_REPLAY[name], f"{name} replay bank_users --dry-run"))
     def replay(
@@ -89,15 +86,15 @@ def commands(name: Literal["dead-letters", "rejects"], means: str) -> typer.Type
         offset: Offset = None,
         dry_run: DryRun = False,
     ) -> None:
-        with _asked(name) as (platform, kind):
-            from lakehouse_assets.operations import dead_letters as operation
+        platform, kind = _asked(name)
+        from lakehouse_assets.operations import dead_letters as operation
 
-            wanted = _filter(reason, since, until, partition, offset)
-            if dry_run:
-                typer.echo(_would(platform, kind, _contract(table), wanted, "replayed"))
-                return
-            done = operation.replay(platform, kind, _contract(table), wanted)
-            typer.echo(f"{table}: {done.taken} {kind.name} taken, {done.left} stay; `lakehouse materialize` goes on")
+        wanted = _filter(reason, since, until, partition, offset)
+        if dry_run:
+            typer.echo(_would(platform, kind, _contract(table), wanted, "replayed"))
+            return
+        done = operation.replay(platform, kind, _contract(table), wanted)
+        typer.echo(f"{table}: {done.taken} {kind.name} taken, {done.left} stay; `lakehouse materialize` goes on")
 
     @app.command("discard", help=_help(_DISCARD, f"{name} discard bank_users --reason 'not JSON' --dry-run"))
     def discard(
@@ -110,17 +107,17 @@ def commands(name: Literal["dead-letters", "rejects"], means: str) -> typer.Type
         dry_run: DryRun = False,
         yes: Yes = False,
     ) -> None:
-        with _asked(name) as (platform, kind):
-            from lakehouse_assets.operations import dead_letters as operation
+        platform, kind = _asked(name)
+        from lakehouse_assets.operations import dead_letters as operation
 
-            wanted = _filter(reason, since, until, partition, offset)
-            would = _would(platform, kind, _contract(table), wanted, "discarded")
-            if dry_run:
-                typer.echo(would)
-                return
-            agree(f"{would}. Do it?", f"{kind.name} that are discarded stay out", yes)
-            done = operation.discard(platform, kind, _contract(table), wanted)
-            typer.echo(f"{table}: {done} {kind.name} discarded; they are kept, and shown with --discarded")
+        wanted = _filter(reason, since, until, partition, offset)
+        would = _would(platform, kind, _contract(table), wanted, "discarded")
+        if dry_run:
+            typer.echo(would)
+            return
+        agree(f"{would}. Do it?", f"{kind.name} that are discarded stay out", yes)
+        done = operation.discard(platform, kind, _contract(table), wanted)
+        typer.echo(f"{table}: {done} {kind.name} discarded; they are kept, and shown with --discarded")
 
     return app
 
@@ -136,19 +133,12 @@ def _help(means: str, example: str) -> str:
     return f"{means}\n\nExample: lakehouse {example}"
 
 
-@contextmanager
-def _asked(name: str) -> Iterator[tuple[Platform, Kind]]:
-    """The platform and the kind; what a user can mend is one line."""
-    from lakehouse_assets.bronze.dead_letters import CannotReplay
+def _asked(name: str) -> tuple[Platform, Kind]:
+    """The platform and the kind."""
     from lakehouse_assets.cli.session import open_platform
-    from lakehouse_assets.contracts.registry import UnknownTable
-    from lakehouse_assets.engines.iceberg.transaction import Conflict
     from lakehouse_assets.operations.dead_letters import DEAD_LETTERS, REJECTS
-    from lakehouse_assets.silver.severity import RuleBroken
 
-    platform = open_platform()
-    with reported((UnknownTable,), (CannotReplay, RuleBroken, Conflict)):
-        yield platform, DEAD_LETTERS if name == "dead-letters" else REJECTS
+    return open_platform(), DEAD_LETTERS if name == "dead-letters" else REJECTS
 
 
 def _contract(table_id: str) -> Table:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lakehouse_assets.cli.failure import BAD_INPUT, reported, stop
+from lakehouse_assets.cli.failure import BAD_INPUT, stop
 from lakehouse_assets.engines.platform import Platform
 
 if TYPE_CHECKING:
@@ -21,21 +21,19 @@ if TYPE_CHECKING:
 
 def open_platform() -> Platform:
     """The platform of the active profile. A wrong setting is exit code 2."""
-    from lakehouse_assets.profiles.active import InvalidSetting, platform
+    from lakehouse_assets.profiles.active import platform
 
-    with reported(bad_input=(InvalidSetting,)):
-        return platform()
+    return platform()
 
 
 def open_connectors() -> Connectors:
     """Connect and the databases of the settings. A wrong or missing setting is exit code 2."""
     from lakehouse_assets.engines.connect.client import ConnectClient
     from lakehouse_assets.operations.connectors import Connectors
-    from lakehouse_assets.profiles.active import InvalidSetting, settings
+    from lakehouse_assets.profiles.active import settings
     from lakehouse_assets.profiles.stack import kafka_settings
 
-    with reported(bad_input=(InvalidSetting,)):
-        known = settings()
+    known = settings()
     if known.profile != "stack" or known.connect_url is None:
         stop("connectors need LAKEHOUSE_PROFILE=stack and LAKEHOUSE_CONNECT_URL, Kafka Connect's address", BAD_INPUT)
     return Connectors(ConnectClient(known.connect_url), known.databases, kafka_settings(known))
@@ -62,7 +60,5 @@ def load_definitions(platform: Platform) -> dg.Definitions:
     for category in (dg.BetaWarning, dg.PreviewWarning):
         warnings.simplefilter("ignore", category)
     from lakehouse_assets.definitions import build
-    from lakehouse_assets.engines.dbt.project import NotSynced
 
-    with reported(failed=(NotSynced,)):
-        return build(platform)
+    return build(platform)

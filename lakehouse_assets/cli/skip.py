@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lakehouse_assets.cli.failure import BAD_INPUT, reported, stop
+from lakehouse_assets.cli.failure import BAD_INPUT, stop
 from lakehouse_assets.cli.options import AsFormat, DryRun, Yes, agree
 from lakehouse_assets.cli.output import Format, write_rows
 
@@ -27,22 +27,19 @@ def skip_expired(
     """
     from lakehouse_assets.bronze.skip import gaps, skip
     from lakehouse_assets.cli.session import open_platform
-    from lakehouse_assets.contracts.registry import UnknownTable, table
-    from lakehouse_assets.engines.iceberg.transaction import Conflict
-    from lakehouse_assets.engines.log.log import LogError
+    from lakehouse_assets.contracts.registry import table
 
     platform = open_platform()
-    with reported((UnknownTable,), (LogError, Conflict)):
-        contract = table(table_id)
-        if contract.source.kind == "files":
-            stop(f"{table_id} is landed from files, of which none expires", BAD_INPUT)
-        found = gaps(platform, contract)
-        if form is Format.TABLE and not found:
-            typer.echo(f"{table_id}: the log holds every message that is still to be landed")
-        else:
-            write_rows(form, COLUMNS, [(gap.partition, gap.first, gap.end) for gap in found])
-        if dry_run or not found:
-            return
-        offsets = sum(gap.end - gap.first for gap in found)
-        agree(f"Give up {offsets} offsets?", "messages that are given up are never landed", yes)
-        skip(platform, contract, found)
+    contract = table(table_id)
+    if contract.source.kind == "files":
+        stop(f"{table_id} is landed from files, of which none expires", BAD_INPUT)
+    found = gaps(platform, contract)
+    if form is Format.TABLE and not found:
+        typer.echo(f"{table_id}: the log holds every message that is still to be landed")
+    else:
+        write_rows(form, COLUMNS, [(gap.partition, gap.first, gap.end) for gap in found])
+    if dry_run or not found:
+        return
+    offsets = sum(gap.end - gap.first for gap in found)
+    agree(f"Give up {offsets} offsets?", "messages that are given up are never landed", yes)
+    skip(platform, contract, found)

@@ -8,7 +8,7 @@ Where it stops: what runs, and for which days, is `materialize`'s.
 import dagster as dg
 
 from lakehouse_assets.engines.platform import Platform
-from lakehouse_assets.operations.materialize import increment
+from lakehouse_assets.operations.materialize import increment, reason
 
 INCREMENT = "increment"
 
@@ -21,13 +21,17 @@ def increment_job(platform: Platform, definitions: dg.Definitions) -> dg.JobDefi
         def told(event: dg.DagsterEvent) -> None:
             if event.is_step_success or event.is_step_failure:
                 context.log.info(f"{event.step_key}: {event.event_type_value.removeprefix('STEP_').lower()}")
+            if event.is_step_failure:
+                reasons.append(f"{event.step_key}: {reason(event.step_failure_data)}")
 
+        reasons: list[str] = []
         done = increment(definitions, platform, context.instance, "*", told)
         runs = ", ".join(run[:8] for run in done.runs) or "none: nothing is new"
         days = ", ".join(f"{first} to {last}" for first, last in done.days) or "none"
         context.log.info(f"runs: {runs}; steps: {done.steps}; days: {days}")
         if not done.success or done.failed_checks:
-            raise dg.Failure(f"failed: {', '.join((*done.failed, *done.failed_checks))}; runs {', '.join(done.runs)}")
+            checks = (f"check {name}" for name in done.failed_checks)
+            raise dg.Failure(f"failed: {'; '.join((*reasons, *checks))}", metadata={"runs": list(done.runs)})
 
     @dg.job(
         name=INCREMENT,

@@ -21,15 +21,16 @@ from lakehouse_assets.engines.connect.client import ConnectClient, ConnectError
 from lakehouse_assets.engines.connect.configuration import configuration
 from lakehouse_assets.engines.connect.database import Database, DatabaseError, Session, open_session
 from lakehouse_assets.engines.connect.preparation import preparation
+from lakehouse_assets.mendable import BadInput, Mendable
 
 _PATIENCE = 60.0
 
 
-class UnknownConnector(LookupError):
+class UnknownConnector(BadInput):
     """A source without a connector or address, or a table that is not its; the message names what there is."""
 
 
-class SlotInUse(RuntimeError):
+class SlotInUse(Mendable):
     """The slot is somebody else's, or is being read; the message says of whom."""
 
 

@@ -32,6 +32,7 @@ from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.iceberg.tables import load
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.mendable import BadInput, Mendable
 from lakehouse_assets.partitions import FIRST_DAY
 from lakehouse_assets.silver import schema
 from lakehouse_assets.silver.bronze_slice import places, watermark
@@ -40,11 +41,11 @@ from lakehouse_assets.silver.fold_changes import HIGHEST, HIGHEST_MS
 from lakehouse_assets.silver.rebuild import rebuild_changes, require_bronze
 
 
-class UnknownSource(LookupError):
+class UnknownSource(BadInput):
     """A source without a connector; the message names those that have one."""
 
 
-class NotLanded(RuntimeError):
+class NotLanded(Mendable):
     """The log holds messages that bronze does not; the message says of which topic, and how to land them."""
 
 

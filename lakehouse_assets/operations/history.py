@@ -28,19 +28,20 @@ from lakehouse_assets.engines.iceberg.roll_back import marks_at, roll_back
 from lakehouse_assets.engines.iceberg.scan import ancestors
 from lakehouse_assets.engines.iceberg.tables import load
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.mendable import BadInput, Mendable
 
 SHOWN = 5
 
 
-class UnknownTable(LookupError):
+class UnknownTable(BadInput):
     """No such table; the message names those that there are."""
 
 
-class UnknownSnapshot(LookupError):
+class UnknownSnapshot(BadInput):
     """Not a snapshot of the table's history; the message names the newest that are."""
 
 
-class CannotRollBack(RuntimeError):
+class CannotRollBack(Mendable):
     """What would have to be landed or folded again is no longer there."""
 
 

@@ -14,11 +14,15 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
+from dagster._core.errors import DagsterInvalidSubsetError
+from dagster._core.execution.plan.objects import StepFailureData
 
 from lakehouse_assets.engines.iceberg.tables import load
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.gold.assets import unpublished
+from lakehouse_assets.mendable import BadInput
 from lakehouse_assets.operations.news import with_news
+from lakehouse_assets.operations.outside import line
 from lakehouse_assets.vault.days import daily_marts, stale_days
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -30,7 +34,7 @@ Listener = Callable[[dg.DagsterEvent], None]
 Stretch = tuple[date, date]
 
 
-class UnknownSelection(ValueError):
+class UnknownSelection(BadInput):
     """A selection that names no asset; the message names the layers and says where the assets are listed."""
 
 
@@ -116,6 +120,8 @@ def select(definitions: dg.Definitions, selection: str) -> set[dg.AssetKey]:
     graph = definitions.resolve_asset_graph()
     try:
         keys = dg.AssetSelection.from_string(selection).resolve(graph) & graph.materializable_asset_keys
+    except DagsterInvalidSubsetError:  # a name in it is no asset's
+        keys = set()
     except Exception as error:
         raise UnknownSelection(f"{selection!r} is no selection: {error}") from error
     if not keys:
@@ -172,6 +178,14 @@ def stretches(days: Iterable[date]) -> list[Stretch]:
 def stretch_tags(stretch: Stretch) -> dict[str, str]:
     """The run tags by which Dagster takes a range of days as one run."""
     return {RANGE_START: stretch[0].isoformat(), RANGE_END: stretch[1].isoformat()}
+
+
+def reason(failure: StepFailureData) -> str:
+    """Why a step failed, in the words of who raised it, without Dagster's own around them."""
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    error = failure.error
+    return line((error.cause or error).message) if error is not None else "failed"
 
 
 def _below(definitions: dg.Definitions, keys: Collection[dg.AssetKey]) -> set[dg.AssetKey]:

@@ -16,6 +16,7 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.mendable import BadInput
 
 LAYERS = ("bronze", "silver", "raw_vault", "business_vault", "marts", "gold")
 
@@ -26,7 +27,7 @@ WHERE t.database = 'gold' GROUP BY 1, 2, 4 ORDER BY 1
 """
 
 
-class UnknownLayer(LookupError):
+class UnknownLayer(BadInput):
     """A layer that there is not; the message names the valid ones."""
 
 

@@ -13,11 +13,13 @@ from lakehouse_assets.bronze.land_files import folder
 from lakehouse_assets.contracts.registry import tables
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.mendable import Mendable
+from lakehouse_assets.operations.outside import line
 
 REACHABLE = "everything_needed_is_reachable"
 
 
-class Unreachable(RuntimeError):
+class Unreachable(Mendable):
     """One or more systems cannot be reached; one line each."""
 
 
@@ -75,4 +77,4 @@ def _problems(wanted: Mapping[str, Callable[[], object]]) -> Iterator[str]:
         try:
             reach()
         except Exception as error:
-            yield f"{name} cannot be reached: {error}"
+            yield f"{name} cannot be reached: {line(str(error))}"

@@ -22,6 +22,8 @@ from lakehouse_assets.engines.clickhouse.client import connect as connect_clickh
 from lakehouse_assets.engines.duckdb.session import connect, literal, local_path, register_files
 from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.mendable import BadInput, Mendable
+from lakehouse_assets.operations.outside import line
 
 Engine = Literal["duckdb", "clickhouse"]
 Row = tuple[Any, ...]
@@ -32,11 +34,11 @@ _MISSING_TABLE = re.compile(r"Table with name .* does not exist|UNKNOWN_TABLE|UN
 _SERVER_PREFIX = re.compile(r".*?(?=Code: \d+\.)", re.DOTALL)
 
 
-class Refused(ValueError):
+class Refused(BadInput):
     """The statement is not one SELECT over what there is; one line that says why."""
 
 
-class QueryFailed(RuntimeError):
+class QueryFailed(Mendable):
     """The engine could not run the statement, which may be right: memory, files."""
 
 
@@ -57,15 +59,17 @@ def ask(platform: Platform, sql: str, engine: Engine = "duckdb") -> AbstractCont
 def _ask_duckdb(platform: Platform, sql: str) -> Iterator[Answer]:
     catalog = platform.open_catalog()
     known = _identifiers(catalog)
+    paths: list[str] = []
     with connect(platform.memory_limit) as conn, tempfile.TemporaryDirectory(prefix="lakehouse-query-") as spill:
         try:
             _require_select(conn, sql)
-            _lock(conn, _register(conn, catalog, _named(sql, known)), spill)
+            paths += _register(conn, catalog, _named(sql, known))
+            _lock(conn, paths, spill)
             cursor = conn.execute(f"from query({literal(sql)})")
             yield Answer(_unique([d[0] for d in cursor.description]), _fetched(cursor))
-        except duckdb.OperationalError as error:
-            raise QueryFailed(_one_line(str(error))) from error
         except duckdb.Error as error:
+            if isinstance(error, duckdb.OperationalError) or _names_one(str(error), paths):
+                raise QueryFailed(line(_one_line(str(error)))) from error
             raise Refused(_explained(_one_line(str(error)), known)) from error
 
 
@@ -122,6 +126,11 @@ def _identifiers(catalog: Catalog) -> list[str]:
 def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[Row]:
     while rows := cursor.fetchmany(_FETCHED_AT_ONCE):
         yield from rows
+
+
+def _names_one(message: str, paths: Sequence[str]) -> bool:
+    """Whether it is about a data file, which is then damaged."""
+    return any(path in message for path in paths)
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.mendable import Mendable
 from lakehouse_assets.operations.traffic import log_end, stream_seed
 from lakehouse_assets.sources.events import TOPIC, EventStream, Traffic
 from lakehouse_assets.sources.files import SOURCE, retail_history, write_delivery
@@ -26,7 +27,7 @@ TRAFFIC = Traffic(rate=EVENTS / (DAYS * 86_400), duplicates=0.01, dead=0.002, re
 _SAMPLES = Path(__file__).resolve().parents[2] / "sample_data"
 
 
-class NoSamples(RuntimeError):
+class NoSamples(Mendable):
     """The recorded changes are not there; the message says where they belong."""
 
 

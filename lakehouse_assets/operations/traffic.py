@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lakehouse_assets.engines.log.log import EventLog
+from lakehouse_assets.mendable import BadInput
 from lakehouse_assets.sources.events import START, TOPIC, EventStream, Traffic
 from lakehouse_assets.sources.writer import append
 
@@ -21,7 +22,7 @@ WAKES_PER_SECOND = 5
 FURTHEST_AHEAD = timedelta(days=1)
 
 
-class TooFarAhead(ValueError):
+class TooFarAhead(BadInput):
     """Events that silver would refuse, because they lie more than a day ahead; the message says what helps."""
 
 

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from lakehouse_assets.engines.connect.database import Database
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.mendable import BadInput
 from lakehouse_assets.profiles import embedded, stack
 from lakehouse_assets.profiles.settings import PREFIX, Settings, variable
 
@@ -23,7 +24,7 @@ _PLATFORMS = {"embedded": embedded.platform, "stack": stack.platform}
 _INSTANCE = Path(__file__).resolve().parents[2] / "dagster.yaml"
 
 
-class InvalidSetting(ValueError):
+class InvalidSetting(BadInput):
     """One line that names the setting, the value given unless it is secret, and what is valid."""
 
 

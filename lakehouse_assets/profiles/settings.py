@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from lakehouse_assets.contracts.registry import UnknownTable, table
 from lakehouse_assets.engines.connect.database import Database
 
 PREFIX = "LAKEHOUSE_"
@@ -46,6 +47,16 @@ def _from_json(given: object) -> object:
         raise ValueError("must be JSON") from None
 
 
+def _table_ids(text: str) -> str:
+    for table_id in filter(None, text.split(",")):
+        try:
+            table(table_id)
+        except UnknownTable as error:
+            raise ValueError(f"{error}; ids are separated by commas") from error
+    return text
+
+
+TableIds = Annotated[str, AfterValidator(_table_ids)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Port = Annotated[int, Field(gt=0, lt=65536)]
 
@@ -59,7 +70,7 @@ class Settings(BaseModel):
     home: Annotated[Path, AfterValidator(_whole_path)] = Path(".lakehouse")
     batch_messages: int = Field(default=100_000, gt=0)
     memory_limit: str = Field(default="1GB", pattern=r"^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|%)$")
-    let_floods_in: str = Field(default="", pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$|^$")
+    let_floods_in: TableIds = ""
 
     kafka_bootstrap_servers: str | None = Field(default=None, min_length=1)
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"

@@ -39,6 +39,7 @@ from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.iceberg.tables import TableSpec, ensure, load
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.mendable import Mendable
 from lakehouse_assets.partitions import FIRST_DAY
 from lakehouse_assets.silver import schema
 from lakehouse_assets.silver.bronze_slice import folded_sql, watermark
@@ -52,7 +53,7 @@ from lakehouse_assets.silver.snapshots import end_snapshots
 _DAY = timedelta(days=1)
 
 
-class CannotRebuild(RuntimeError):
+class CannotRebuild(Mendable):
     """Bronze no longer holds what the days need; the message names the oldest day that can be rebuilt."""
 
 

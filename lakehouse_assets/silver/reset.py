@@ -14,12 +14,13 @@ from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.debezium.position import place_sql
 from lakehouse_assets.engines.duckdb.session import quoted
 from lakehouse_assets.engines.iceberg import rewrite
+from lakehouse_assets.mendable import Mendable
 
 LONGER_THAN_MS = 3_600_000
 """What clocks of two servers may differ by."""
 
 
-class SourceWasReset(RuntimeError):
+class SourceWasReset(Mendable):
     """A whole batch lies below what was folded although it is newer; the message names the command that helps."""
 
 

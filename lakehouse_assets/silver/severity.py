@@ -6,10 +6,11 @@ import duckdb
 import pyarrow as pa
 
 from lakehouse_assets.contracts.table import Table
+from lakehouse_assets.mendable import Mendable
 from lakehouse_assets.silver.cast import claims
 
 
-class RuleBroken(RuntimeError):
+class RuleBroken(Mendable):
     """A row breaks a rule of severity `fail`; the message names table, claim and the first row's coordinates."""
 
 

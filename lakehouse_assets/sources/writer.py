@@ -20,6 +20,7 @@ from typing import IO, Any
 import orjson
 from filelock import FileLock
 
+from lakehouse_assets.engines.log.log import LogError
 from lakehouse_assets.sources.messages import Message
 
 _TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
@@ -30,7 +31,7 @@ _CAPTURE = ".jsonl.gz"
 def append(events: Path, messages: Iterable[Message]) -> dict[tuple[str, int], int]:
     """Append at the end of each partition, keeping the messages' distances; the next offset of every one touched.
 
-    Raises ValueError for a topic that cannot be a folder, or a log whose last line is not a message.
+    Raises ValueError for a topic that cannot be a folder, and LogError where the last line is not a message.
     """
     by_topic: dict[str, dict[int, list[Message]]] = defaultdict(lambda: defaultdict(list))
     for message in messages:
@@ -86,10 +87,13 @@ def _append_messages(path: Path, messages: Sequence[Message]) -> int:
 
 
 def _append_lines(path: Path, lines: Iterable[bytes]) -> None:
-    with path.open("ab") as file:
-        file.writelines(lines)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with path.open("ab") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:  # of a full disk, which does not say where
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _line(message: Message, offset: int) -> bytes:
@@ -133,7 +137,7 @@ def _offset_after(path: Path, line: bytes) -> int:
     try:
         return int(orjson.loads(line)["offset"]) + 1
     except (orjson.JSONDecodeError, KeyError, TypeError) as e:
-        raise ValueError(f"the last line of {path} is not a message: {line[:80]!r}") from e
+        raise LogError(f"{path}: the last line is not a message: {line[:80]!r}; mend or remove the line") from e
 
 
 def _tail(file: IO[bytes]) -> tuple[int, bytes]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lakehouse_assets.engines.log.log import LogError
 from lakehouse_assets.sources.events import EventStream
 from lakehouse_assets.sources.messages import Message
 from lakehouse_assets.sources.writer import append, copy_capture, next_offset
@@ -81,7 +82,7 @@ def test_a_log_whose_last_line_is_no_message_is_refused_by_its_name(tmp_path: Pa
     path = tmp_path / "lab.t" / "0.jsonl"
     path.parent.mkdir()
     path.write_bytes(b"hello\n")
-    with pytest.raises(ValueError, match=r"the last line of .*0\.jsonl is not a message: b'hello'"):
+    with pytest.raises(LogError, match=r"0\.jsonl: the last line is not a message: b'hello'; mend or remove"):
         append(tmp_path, [_message(0)])
 
 

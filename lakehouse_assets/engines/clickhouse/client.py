@@ -19,13 +19,14 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from lakehouse_assets.engines.clickhouse import endpoint
 from lakehouse_assets.engines.clickhouse.endpoint import HOST, Endpoint
 from lakehouse_assets.engines.clickhouse.owner import DRAIN_SECONDS, IDLE_SECONDS
+from lakehouse_assets.mendable import Mendable
 
 START_SECONDS = DRAIN_SECONDS + 30
 _POLL_SECONDS = 0.05
 _START_AGAIN_AFTER = 40  # polls: an owner that was just ending refuses the first one that we start
 
 
-class NoOwner(RuntimeError):
+class NoOwner(Mendable):
     """The owner of the engine neither runs nor could be started; its log says more."""
 
 

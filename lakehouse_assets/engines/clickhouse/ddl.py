@@ -14,6 +14,7 @@ from pyiceberg import types as iceberg
 from pyiceberg.schema import Schema
 
 from lakehouse_assets.engines.clickhouse.sql import literal, quoted
+from lakehouse_assets.mendable import Mendable
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ENGINE = re.compile(r"(MergeTree|ReplacingMergeTree|SummingMergeTree)(?:\(\s*([A-Za-z_][A-Za-z0-9_]*)?\s*\))?")
@@ -32,7 +33,7 @@ _TYPES: dict[type[iceberg.IcebergType], str] = {
 }
 
 
-class InvalidTarget(ValueError):
+class InvalidTarget(Mendable):
     """A model's `meta.clickhouse` names an engine, a column or a partitioning that is not allowed or not there."""
 
 

@@ -22,6 +22,7 @@ from lakehouse_assets.engines.clickhouse.published import Version, months_since,
 from lakehouse_assets.engines.clickhouse.source import table_function
 from lakehouse_assets.engines.clickhouse.sql import literal, quoted
 from lakehouse_assets.engines.iceberg.scan import data_files, rows_of
+from lakehouse_assets.mendable import Mendable
 
 GOLD = "gold"
 STAGING = "staging"
@@ -31,7 +32,7 @@ How = Literal["create", "exchange", "replace_partition", "drop_partition", "comm
 _LOAD = {"insert_null_as_default": 0, "max_partitions_per_insert_block": 0}
 
 
-class Mismatch(RuntimeError):
+class Mismatch(Mendable):
     """What ClickHouse loaded is not what the mart holds; gold was not touched."""
 
 

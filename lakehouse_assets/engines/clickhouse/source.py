@@ -11,9 +11,10 @@ from pyiceberg.table import Table
 
 from lakehouse_assets.engines.clickhouse.sql import literal
 from lakehouse_assets.engines.duckdb.session import local_path
+from lakehouse_assets.mendable import Mendable
 
 
-class UnreachableStorage(ValueError):
+class UnreachableStorage(Mendable):
     """The mart lies where ClickHouse was not told to read."""
 
 

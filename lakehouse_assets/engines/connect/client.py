@@ -12,11 +12,13 @@ from typing import Any
 
 from tenacity import RetryError, Retrying, retry_if_exception_type, retry_if_result, stop_after_delay, wait_fixed
 
+from lakehouse_assets.mendable import Mendable
+
 _PATIENCE = 60.0
 _TIMEOUT = 30
 
 
-class ConnectError(RuntimeError):
+class ConnectError(Mendable):
     """Connect could not be reached or refused; one line with the address and what was asked."""
 
 

@@ -13,12 +13,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from lakehouse_assets.contracts.table import Source
+from lakehouse_assets.mendable import Mendable
 
 System = Literal["postgresql", "mysql", "mariadb"]
 _SECONDS = 10
 
 
-class DatabaseError(RuntimeError):
+class DatabaseError(Mendable):
     """A database could not be reached or refused a statement; one line that names the source and the address."""
 
 

@@ -16,7 +16,7 @@ from pyiceberg.table import Table
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import DateType
 
-from lakehouse_assets.engines.dbt.project import Model
+from lakehouse_assets.engines.dbt.project import InvalidModel, Model
 from lakehouse_assets.engines.duckdb.session import quoted, select
 from lakehouse_assets.engines.iceberg import progress
 from lakehouse_assets.engines.iceberg.commit import DROPPED_THROUGH, marks
@@ -87,12 +87,12 @@ def all_days(conn: duckdb.DuckDBPyConnection, table: Table, column: str | None =
 
 
 def day_column(table: Table) -> str:
-    """The date that a silver table is partitioned by. Raises ValueError where it is not by one."""
+    """The date that a silver table is partitioned by. Raises InvalidModel where it is not by one."""
     for field in table.spec().fields:
         column = table.schema().find_field(field.source_id)
         if isinstance(field.transform, IdentityTransform) and isinstance(column.field_type, DateType):
             return column.name
-    raise ValueError(f"{'.'.join(table.name())} has no days; name the model's day_column")
+    raise InvalidModel(f"{'.'.join(table.name())} has no days; name the model's day_column")
 
 
 def iso(days: Iterable[date]) -> str:

@@ -14,6 +14,8 @@ from typing import Any, Literal, cast
 
 import orjson
 
+from lakehouse_assets.mendable import Mendable
+
 Strategy = Literal["insert", "replace", "days", "full"]
 Outcome = Literal["success", "pass", "warn", "fail", "error", "skipped"]
 """What dbt says of a model or test that it ended with."""
@@ -21,8 +23,12 @@ Outcome = Literal["success", "pass", "warn", "fail", "error", "skipped"]
 STRATEGIES = ("insert", "replace", "days", "full")
 
 
-class NotSynced(RuntimeError):
+class NotSynced(Mendable):
     """There is no manifest yet; the message says how to make it."""
+
+
+class InvalidModel(Mendable):
+    """A model's configuration contradicts itself; the message names the model."""
 
 
 class UnknownModel(LookupError):
@@ -53,11 +59,11 @@ class Model:
 
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
-            raise ValueError(f"{self.identifier}: strategy {self.strategy!r} is not one of {', '.join(STRATEGIES)}")
+            raise InvalidModel(f"{self.identifier}: strategy {self.strategy!r} is not one of {', '.join(STRATEGIES)}")
         if self.strategy in ("insert", "replace") and not self.unique_key:
-            raise ValueError(f"{self.identifier}: strategy {self.strategy} needs a unique_key")
+            raise InvalidModel(f"{self.identifier}: strategy {self.strategy} needs a unique_key")
         if self.strategy == "days" and self.day_column is None:
-            raise ValueError(f"{self.identifier}: strategy days needs a day_column")
+            raise InvalidModel(f"{self.identifier}: strategy days needs a day_column")
 
 
 @dataclass(frozen=True)
@@ -183,7 +189,7 @@ def _in_order(parents: Mapping[str, Iterable[str]]) -> list[str]:
     while waiting:
         ready = [name for name, needs in waiting.items() if not any(n in waiting for n in needs)]
         if not ready:
-            raise ValueError(f"models depend on each other: {', '.join(waiting)}")
+            raise InvalidModel(f"models depend on each other: {', '.join(waiting)}")
         ordered += ready
         for name in ready:
             del waiting[name]

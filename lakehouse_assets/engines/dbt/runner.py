@@ -26,12 +26,13 @@ from dbt.contracts.graph.nodes import GenericTestNode
 
 from lakehouse_assets.engines.dbt.invocation import Invocation, active
 from lakehouse_assets.engines.dbt.project import Outcome
+from lakehouse_assets.mendable import Mendable
 
 EMBEDDED = "embedded"
 """The target whose manifest `lakehouse sync` writes; every other one is Trino's."""
 
 
-class DbtFailed(RuntimeError):
+class DbtFailed(Mendable):
     """dbt could not do its work; the message holds the models that failed with their reasons."""
 
 

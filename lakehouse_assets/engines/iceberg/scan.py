@@ -13,8 +13,10 @@ from pyiceberg.manifest import DataFile, ManifestEntryStatus, ManifestFile
 from pyiceberg.table import FileScanTask, Table
 from pyiceberg.table.snapshots import Operation, Snapshot, ancestors_of
 
+from lakehouse_assets.mendable import Mendable
 
-class UnreadableDeletes(RuntimeError):
+
+class UnreadableDeletes(Mendable):
     """A table holds delete files, which another engine left; compaction removes them."""
 
 

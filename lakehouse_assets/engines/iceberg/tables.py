@@ -19,6 +19,7 @@ from pyiceberg.types import DecimalType, IcebergType
 
 from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.iceberg.transaction import Conflict
+from lakehouse_assets.mendable import Mendable
 
 TRANSFORMS: Mapping[str, Transform] = {  # type: ignore[type-arg]
     "identity": IdentityTransform(),
@@ -47,7 +48,7 @@ _FIX = "declare a type that holds what the table holds, or retire the column and
 _WIDER = {("int", "long"), ("float", "double")}
 
 
-class SchemaConflict(ValueError):
+class SchemaConflict(Mendable):
     """A column's declared type cannot hold what the table already holds; the message names both types."""
 
 

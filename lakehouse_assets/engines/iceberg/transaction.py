@@ -19,13 +19,15 @@ from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Snapshot
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from lakehouse_assets.mendable import Mendable
+
 COMMIT_ID = "lakehouse.commit-id"
 
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.5
 
 
-class Conflict(RuntimeError):
+class Conflict(Mendable):
     """The table moved since it was loaded; nothing of this commit is visible, nor ever will be."""
 
 

@@ -11,6 +11,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from lakehouse_assets.mendable import Mendable
+
 MESSAGES = pa.schema(
     [
         pa.field("partition", pa.int32(), False),
@@ -27,7 +29,7 @@ MESSAGES = pa.schema(
 BATCH_BYTES = 128 * 1024 * 1024
 
 
-class LogError(RuntimeError):
+class LogError(Mendable):
     """The log cannot be read as it is; the message names topic, partition and offset, and what to do."""
 
 
