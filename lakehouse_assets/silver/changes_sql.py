@@ -39,16 +39,16 @@ snapshot's read."""
 
 
 def context_sql(bronze_rows: str, epochs: Epochs) -> str:
-    """The places of changes in their partitions, from a relation of bronze rows."""
+    """The places of changes in their partitions, from a relation of bronze rows and `after_snapshot`."""
     return f"""
         select topic, partition, "offset", op, source_snapshot,
-          case when op != 'r' then {position.sql(epochs)} end as streamed_position
-        from {bronze_rows} where {IS_CHANGE}"""
+          case when op != 'r' then {position.sql(epochs, "snapshot_lsn")} end as streamed_position
+        from {bronze_rows} left join after_snapshot using (topic, partition, "offset") where {IS_CHANGE}"""
 
 
 def incoming_sql(table: Table, epochs: Epochs, ways: Sequence[Way]) -> str:
-    """`bronze_rows`, `preceding`, `written` -> `incoming`: typed changes with position, misfit and whether they may be
-    known.
+    """`bronze_rows`, `preceding`, `after_snapshot`, `written` -> `incoming`: typed changes with position, misfit and
+    whether they may be known.
 
     Parameter `highest`: the highest position that was ever folded. One beyond it cannot be a redelivery, whichever
     partition it came through.
@@ -61,11 +61,13 @@ def incoming_sql(table: Table, epochs: Epochs, ways: Sequence[Way]) -> str:
     create or replace temp table incoming as
     with changes as (
       select b.*, {values_of(table, "b.data")} as _told, coalesce(w.way, 0) as _way,
-        coalesce({position.sql(epochs)}, {position.incremental_sql("p.before", epochs)}) as change_position,
+        coalesce({position.sql(epochs, "snapshot_lsn")}, {position.incremental_sql("p.before", epochs)})
+          as change_position,
         case when source_ts_ms between {FIRST_MS} and {LAST_MS} then make_timestamptz(source_ts_ms * 1000) end
           as change_time
       from bronze_rows b
       left join preceding p using (topic, partition, "offset")
+      left join after_snapshot using (topic, partition, "offset")
       left join written w using (data_schema)
       where {IS_CHANGE}),
     typed_rows as (select *, {columns} from changes)

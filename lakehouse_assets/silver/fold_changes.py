@@ -30,6 +30,7 @@ from lakehouse_assets.engines.iceberg.commit import marks, next_sequence
 from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.silver import schema
+from lakehouse_assets.silver.after_snapshot import FOLLOWS_SNAPSHOT, find_snapshots
 from lakehouse_assets.silver.bronze_slice import folded_sql, places
 from lakehouse_assets.silver.changes_sql import (
     ENDS_SQL,
@@ -68,7 +69,7 @@ def again(work: Work) -> Merged:
     """`bronze_rows` below the watermark, folded once more at their own positions; those that the table holds already
     change nothing. They are no longer ignored, as dead letters were."""
     conn, known, begun = work.conn, marks(work.silver), epochs(work.bronze)
-    conn.execute(f"create or replace view context as {whole_context_sql(work, begun)}")
+    whole_context(work, begun)
     stage(conn, work.table, known.get(HIGHEST, ""), {}, begun)
     [(changes,)] = conn.execute(f"select count(*) from bronze_rows where {IS_CHANGE}").fetchall()
     ended = end_snapshots(conn, known, known.get(HIGHEST, ""))
@@ -81,6 +82,7 @@ def _merge_slice(work: Work) -> Merged:
     conn = work.conn
     known, begun = marks(work.silver), epochs(work.bronze)
     streamed: dict[str, str] = json.loads(known.get(STREAMED, "{}"))
+    read = find_snapshots(conn, "bronze_rows", known, begun)
     conn.execute(f"create or replace view context as {context_sql('bronze_rows', begun)}")
     stage(conn, work.table, known.get(HIGHEST, ""), streamed, begun)
     refuse_reset(conn, work.table, work.silver, known.get(HIGHEST, ""), known.get(HIGHEST_MS))
@@ -91,6 +93,7 @@ def _merge_slice(work: Work) -> Merged:
         **merged.summary,
         **highest(conn, known),
         **ended,
+        **read,
         STREAMED: json.dumps({**streamed, **last_streamed(conn)}),
     }
     return replace(merged, taken_in=taken_in, ignored=taken_in - changes, summary=summary)
@@ -114,23 +117,26 @@ def last_streamed(conn: duckdb.DuckDBPyConnection) -> dict[str, str]:
     return dict(found)
 
 
-def whole_context_sql(work: Work, begun: Epochs) -> str:
-    """An incremental snapshot's read takes the place of the change before it, which may be of any day. What bronze no
-    longer holds of those, the table still does."""
-    [(reads,)] = work.conn.execute(f"select count(*) from bronze_rows where {IS_INCREMENTAL}").fetchall()
-    if not reads:
-        return context_sql("bronze_rows", begun)
-    folded = folded_sql(work.conn, work.bronze, work.offsets, AlwaysTrue())
-    return f"""
-        {context_sql(f"({folded})", begun)}
+def whole_context(work: Work, begun: Epochs) -> None:
+    """Makes `context` and `after_snapshot`. An incremental snapshot's read takes the place of the change before it, and
+    a change may follow a snapshot, which both may be of any day. What bronze no longer holds, the table and its marks
+    still do."""
+    conn, known = work.conn, marks(work.silver)
+    [(looking_back,)] = conn.execute(
+        f"select count(*) from bronze_rows where ({IS_INCREMENTAL}) or ({FOLLOWS_SNAPSHOT})"
+    ).fetchall()
+    folded = f"({folded_sql(conn, work.bronze, work.offsets, AlwaysTrue())})" if looking_back else "bronze_rows"
+    find_snapshots(conn, folded, known, begun)
+    stored = f"""
         union all
         select topic, partition, "offset", op, null, change_position
         from ({select(work.silver, data_files(work.silver))}) where op != 'r' and not ({IS_SNAPSHOT_END})"""
+    conn.execute(f"create or replace view context as {context_sql(folded, begun)} {stored if looking_back else ''}")
 
 
 def stage(conn: duckdb.DuckDBPyConnection, table: Table, highest: str, streamed: dict[str, str], begun: Epochs) -> None:
-    """`bronze_rows`, `context` -> `incoming`, typed changes, `refused`, those that are none, `judged`, all, and `ends`,
-    those of complete snapshots."""
+    """`bronze_rows`, `context`, `after_snapshot` -> `incoming`, typed changes, `refused`, those that are none,
+    `judged`, all, and `ends`, those of complete snapshots."""
     conn.register("streamed", places(streamed, pa.string()))
     conn.execute(PRECEDING_SQL)
     conn.execute(incoming_sql(table, begun, ways(conn, table)), {"highest": highest})

@@ -44,7 +44,7 @@ from lakehouse_assets.partitions import FIRST_DAY
 from lakehouse_assets.silver import schema
 from lakehouse_assets.silver.bronze_slice import folded_sql, watermark
 from lakehouse_assets.silver.events_sql import staged_sql
-from lakehouse_assets.silver.fold_changes import HIGHEST, STREAMED, highest, last_streamed, stage, whole_context_sql
+from lakehouse_assets.silver.fold_changes import HIGHEST, STREAMED, highest, last_streamed, stage, whole_context
 from lakehouse_assets.silver.fold_changes import merge as merge_changes
 from lakehouse_assets.silver.fold_events import merge as merge_events
 from lakehouse_assets.silver.folding import Folded, Merged, Work, finish
@@ -154,7 +154,7 @@ def _merge_changes(work: Work, days: _Days, replaced: list[DataFile]) -> Merged:
         near, wanted = AlwaysFalse(), "false"
     folded = folded_sql(conn, work.bronze, work.offsets, near)
     conn.execute(f"create or replace temp view bronze_rows as select * from ({folded}) where {wanted}")
-    conn.execute(f"create or replace temp view context as {whole_context_sql(work, begun)}")
+    whole_context(work, begun)
     stage(conn, table, known.get(HIGHEST, ""), {}, begun)
     ended = end_snapshots(conn, known, known.get(HIGHEST, ""))
     merged = merge_changes(work, replaced, days.outside)

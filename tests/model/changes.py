@@ -160,6 +160,7 @@ def _taken(inputs: Inputs, described: Table) -> list[Change]:
 def _read(inputs: Inputs, described: Table) -> Iterator[Change | Refused]:
     """Every valid message as a change, by partition and offset; logical messages (op m) are none."""
     streamed: dict[int, Position] = {}
+    reads = _snapshot_reads(inputs, described)
     for message, envelope in valid_contents(inputs, described):
         op, source, epoch = envelope["op"], envelope["source"], _epoch(inputs, message)
         if op == "m":
@@ -170,6 +171,11 @@ def _read(inputs: Inputs, described: Table) -> Iterator[Change | Refused]:
             position = (*before[:4], _READ) if before and before[0] == epoch else (epoch, 0, 0, 0, _READ)
         else:
             position = (epoch, *_position(described, op, source))
+            if op != "r" and described.feed == "postgresql" and _commit(source) is None:
+                # The first transaction after a snapshot overwrites its reads, also where it began before it.
+                own = [r for r in reads if r[0] == epoch and r[1] == message.partition and r[2] < message.offset]
+                latest = own[-1][3] if own else max((r[3] for r in reads if r[0] == epoch), default=-1)
+                position = (epoch, max(latest + 1, position[1]), *position[2:])
         if op != "r":
             streamed[message.partition] = position
         image = {} if op in "dt" else envelope["after"]
@@ -191,6 +197,23 @@ def _read(inputs: Inputs, described: Table) -> Iterator[Change | Refused]:
         yield Change(position, values[described.key], op, values, absent, time, *place)
 
 
+@cache
+def _snapshot_reads(inputs: Inputs, described: Table) -> list[tuple[int, int, int, int]]:
+    """Epoch, partition, offset and LSN of every read of PostgreSQL that is not of an incremental snapshot."""
+    return [
+        (_epoch(inputs, message), message.partition, message.offset, int(envelope["source"]["lsn"]))
+        for message, envelope in valid_contents(inputs, described)
+        if envelope["op"] == "r"
+        and described.feed == "postgresql"
+        and envelope["source"].get("snapshot") != "incremental"
+    ]
+
+
+def _commit(source: Mapping[str, Any]) -> str | None:
+    found: str | None = json.loads(source.get("sequence") or "[null]")[0]
+    return found
+
+
 def _epoch(inputs: Inputs, message: Message) -> int:
     """How often the log began anew at or before the message's offset."""
     begun = inputs.epochs.get(message.topic, ())
@@ -199,15 +222,14 @@ def _epoch(inputs: Inputs, message: Message) -> int:
 
 def _ends_a_snapshot(op: str, source: Mapping[str, Any]) -> bool:
     """Whether it is the last read of a snapshot of the whole table: one that begins a log names no commit before it."""
-    commit = json.loads(source.get("sequence") or "[null]")[0]
     is_last = source.get("snapshot") in ("last", "last_in_data_collection")
-    return op == "r" and is_last and commit is None and source.get("gtid") is None
+    return op == "r" and is_last and _commit(source) is None and source.get("gtid") is None
 
 
 def _position(described: Table, op: str, source: Mapping[str, Any]) -> tuple[int, int, int, int]:
     rank = _READ if op == "r" else _STREAMED
     if described.feed == "postgresql":
         lsn = int(source["lsn"])
-        last_commit = json.loads(source.get("sequence") or "[null]")[0]
+        last_commit = _commit(source)
         return (int(last_commit) if last_commit is not None else lsn, lsn, 0, rank)
     return (int(source["file"].rsplit(".", 1)[1]), int(source["pos"]), int(source.get("row") or 0), rank)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Collection
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -47,13 +48,14 @@ def told(platform: Platform, *batches: list[Message]) -> None:
     assert state(platform, USERS) == before
 
 
-def messages(facts: list[Fact], partitions: int = 1) -> list[Message]:
-    """Each fact as a message; a key stays in its partition."""
+def messages(facts: list[Fact], partitions: int = 1, first: Collection[int] = ()) -> list[Message]:
+    """Each fact as a message; a key stays in its partition. Those numbered `first` name no commit before them."""
     offsets: Counter[int] = Counter()
     made = []
-    for key, op, lsn, snapshot in facts:
+    for number, (key, op, lsn, snapshot) in enumerate(facts):
         partition = ord(key or "a") % partitions
-        made.append(user(offsets[partition], key, op, lsn, partition=partition, snapshot=snapshot, name=f"at {lsn}"))
+        place = {"partition": partition, "snapshot": snapshot, "is_first": number in first}
+        made.append(user(offsets[partition], key, op, lsn, **place, name=f"at {lsn}"))
         offsets[partition] += 1
     return made
 
@@ -163,3 +165,20 @@ def test_a_recorded_snapshot_after_a_gap_leaves_what_the_database_held(
     held = [{"id": str(row["id"]), "v": row["told"]} for row in current(platform, table)]
     assert sorted(held, key=str) == sorted(recorded.truth(recording, "kept"), key=str)
     assert unbalanced(platform, table) == []
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+@pytest.mark.parametrize("batches", [1, 4, 12])
+def test_a_transaction_that_was_open_during_a_snapshot_changes_what_the_snapshot_read(
+    platform: Platform, partitions: int, batches: int
+) -> None:
+    """It wrote a, d and e before the snapshot of 50, which shows a and b, and committed after it."""
+    before: list[Fact] = [("a", "c", 5, ""), ("d", "c", 6, ""), ("b", "c", 7, ""), ("d", "d", 40, "")]
+    snapshot: list[Fact] = [("a", "r", 50, "first"), ("b", "r", 50, "last")]
+    first: list[Fact] = [("a", "u", 30, ""), ("e", "c", 31, ""), ("d", "c", 32, ""), ("b", "d", 55, "")]
+    facts = [*before, *snapshot, *first, ("a", "u", 60, ""), ("f", "c", 61, "")]
+    made = messages(facts, partitions, range(6, 10))
+    told(platform, *cut(made[:10], batches, seed=batches))
+    assert names(platform) == {"a": "at 30", "d": "at 32", "e": "at 31"}
+    told(platform, made[10:])
+    assert names(platform) == {"a": "at 60", "d": "at 32", "e": "at 31", "f": "at 61"}

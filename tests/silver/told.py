@@ -16,9 +16,18 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 def user(
-    offset: int, key: str | None, op: str, lsn: int, *, partition: int = 0, snapshot: str = "", **row: Any
+    offset: int,
+    key: str | None,
+    op: str,
+    lsn: int,
+    *,
+    partition: int = 0,
+    snapshot: str = "",
+    is_first: bool = False,
+    **row: Any,
 ) -> Message:
-    """A message of bank.public.users, a minute after noon per LSN; `key` is one letter, `row` overrides columns."""
+    """A message of bank.public.users, a minute after noon per LSN; `key` is one letter, `row` overrides columns. Of a
+    transaction that `is_first` after a snapshot it names no commit."""
     identity = key and f"00000000-0000-0000-0000-00000000000{key}"
     complete = {
         "id": identity,
@@ -32,7 +41,7 @@ def user(
     source = {
         "ts_ms": _milliseconds(NOON + timedelta(minutes=lsn)),
         "lsn": lsn,
-        "sequence": json.dumps([None, str(lsn)]),
+        "sequence": json.dumps([None if op == "r" or is_first else str(lsn), str(lsn)]),
         "snapshot": snapshot or ("true" if op == "r" else "false"),
     }
     return _message(USERS.topic, partition, offset, {"id": identity} if identity else None, op, complete, source)

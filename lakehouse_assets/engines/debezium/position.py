@@ -1,7 +1,8 @@
 """The place of a change in its source's own order, as fixed-width text that sorts.
 
 `<epoch>.<commit or file>.<lsn or pos>.<row>.<rank>`. PostgreSQL: (last commit's LSN, LSN) from `source.sequence`; raw
-LSNs of interleaved transactions are not in commit order. MySQL: (number of the binlog file, position, row).
+LSNs of interleaved transactions are not in commit order, nor do they all lie beyond a snapshot that was taken while
+they ran. MySQL: (number of the binlog file, position, row).
 By rank, a snapshot's reads sort before the changes that were made at its place, and its end, which deletes what it
 did not show, before its reads.
 The epoch counts how often the source's log began anew, so that a new log sorts after everything of the old one.
@@ -20,14 +21,19 @@ WIDTH, ROW_WIDTH = 20, 10
 
 RANK_END, RANK_READ, RANK_STREAMED = 0, 1, 2
 
+COMMIT = "try_cast(from_json(source_sequence, '[\"VARCHAR\"]')[1] as hugeint)"
+"""SQL of the last commit's LSN; null where a change names none."""
+
 _BEGINNING = f".{'0' * WIDTH}.{'0' * WIDTH}.{'0' * ROW_WIDTH}."
 
 
-def sql(epochs: Epochs = ()) -> str:
+def sql(epochs: Epochs = (), snapshot: str = "null") -> str:
     """SQL over bronze's `source_*` columns, `op`, `partition` and `offset`; null for an incremental snapshot's read,
-    which takes the position of the streamed change before it."""
-    commit = "try_cast(from_json(source_sequence, '[\"VARCHAR\"]')[1] as hugeint)"
-    first = f"coalesce({commit}, source_lsn, try_cast(regexp_extract(source_file_name, '([0-9]+)$', 1) as bigint))"
+    which takes the position of the streamed change before it.
+
+    `snapshot` is the LSN of the snapshot that a change follows which names no commit."""
+    alone = f"case when source_lsn is not null then greatest(source_lsn, {snapshot} + 1) end"
+    first = f"coalesce({COMMIT}, {alone}, try_cast(regexp_extract(source_file_name, '([0-9]+)$', 1) as bigint))"
     second = "coalesce(source_lsn, source_pos, 0)"
     rank = f"case when op = 'r' then {RANK_READ} else {RANK_STREAMED} end"
     return (
