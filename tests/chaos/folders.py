@@ -37,7 +37,8 @@ TABLES = ("bank_users", "bank_accounts", "shop_users", "shop_orders", "shop_prod
 _BATCH = 12
 _TIDIED: dict[bool, tuple[Operation, ...]] = {True: ("compact", "expire"), False: ("compact",)}
 """Whether a process is alone: it expires whatever is not the present, which others may be reading."""
-_LONG = 120
+_LONG = 1800
+"""Seconds for a process that lives one: the machine may have much else to do."""
 _USUAL_SECONDS = 0.8
 _LAST_WRITE = 30
 
@@ -119,6 +120,7 @@ def _meet(lives: list[Life], chance: random.Random, counts: Counter[str]) -> Non
                 counts["kill at any moment"] += 1
     for process, heard in lives:
         process.join(_LONG)
+        assert process.exitcode is not None, f"a process hangs for more than {_LONG} seconds"
         assert process.exitcode in (0, -signal.SIGKILL), f"a process ended with {process.exitcode}"
         counts["kill"] += process.exitcode == -signal.SIGKILL
         with suppress(EOFError):
