@@ -5,11 +5,13 @@ Where it stops: what is due, and how it is done safely, is `operations`'.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, astuple, fields
 from typing import Annotated, Literal
 
 import typer
 
+from lakehouse_assets.cli.failure import FAILED, stop
 from lakehouse_assets.cli.options import AsFormat, DryRun, Yes, agree
 from lakehouse_assets.cli.output import Format, write_rows
 
@@ -25,7 +27,8 @@ def maintain(
 ) -> None:
     """Drop what is past its retention, compact small files, expire old snapshots and remove orphan files.
 
-    Shows the plan, asks, and shows files and bytes before and after.
+    Shows the plan, asks, and shows files and bytes before and after. Where a table fails, the others are maintained,
+    and the exit code is 1.
 
     Example: lakehouse maintain all --dry-run
 
@@ -39,13 +42,17 @@ def maintain(
     kinds = list(KINDS) if kind == "all" else [kind]
     platform = open_platform()
     names = tables(platform, table or ())
-    plan = planned(platform, kinds, names)
-    if dry_run or not plan:
-        write_rows(form, columns, map(astuple, plan))
-        return
-    question = f"do this to {len({w.table for w in plan})} tables?"
-    agree(question, CHANGES, yes, lambda: write_rows(Format.TABLE, columns, map(astuple, plan)))
-    write_rows(form, columns, (astuple(done) for done in work_on(platform, kinds, names)))
+    failed: list[str] = []
+    work: Iterable[Work] = planned(platform, kinds, names, failed.append)
+    if work and not dry_run:
+        plan = list(work)
+        question = f"do this to {len({w.table for w in plan})} tables?"
+        agree(question, CHANGES, yes, lambda: write_rows(Format.TABLE, columns, map(astuple, plan)))
+        failed.clear()  # what still fails is told again
+        work = work_on(platform, kinds, names, failed.append)
+    write_rows(form, columns, map(astuple, work))
+    if failed:
+        stop(f"failed: {'; '.join(failed)}", FAILED)
 
 
 def history(

@@ -1,7 +1,8 @@
 """Expiry: old snapshots are forgotten, and the files that only they needed are deleted.
 
 1. Choose: what is older than the table's `history.expire.max-snapshot-age-ms`, but for the newest
-   `history.expire.min-snapshots-to-keep` of each branch and whatever a tag or branch names.
+   `history.expire.min-snapshots-to-keep` of each branch and whatever a tag or branch names. A tag or branch with an age
+   of its own, as a rollback's tag, goes when its snapshot is older.
 2. Take the snapshots out of the metadata, in one commit that fails where `main` moved meanwhile.
 3. Delete what they needed and no snapshot of the table as it is then needs: data first, lists of manifests last.
 
@@ -21,10 +22,10 @@ from datetime import UTC, datetime
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
 from pyiceberg.table.metadata import TableMetadata
-from pyiceberg.table.refs import SnapshotRefType
+from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 from pyiceberg.table.snapshots import ancestors_of
 from pyiceberg.table.update import AssertRefSnapshotId
-from pyiceberg.table.update.snapshot import ExpireSnapshots
+from pyiceberg.table.update.snapshot import ExpireSnapshots, ManageSnapshots
 
 from lakehouse_assets.engines.iceberg.commit import commit, marks, own_marks
 from lakehouse_assets.engines.iceberg.reachable import Sizes, needed
@@ -58,7 +59,8 @@ def expirable(metadata: TableMetadata, now: datetime) -> list[int]:
     least = int(properties.get(LEAST, MIN_SNAPSHOTS))
     moment = int(now.timestamp() * 1000)
     kept = {s.snapshot_id for s in metadata.snapshots if moment - s.timestamp_ms <= age}
-    for ref in metadata.refs.values():
+    over = outlived(metadata, now)
+    for ref in (ref for name, ref in metadata.refs.items() if name not in over):
         kept.add(ref.snapshot_id)
         if ref.snapshot_ref_type == SnapshotRefType.BRANCH:
             oldest = moment - (ref.max_snapshot_age_ms or age)
@@ -68,6 +70,22 @@ def expirable(metadata: TableMetadata, now: datetime) -> list[int]:
                     kept.add(snapshot.snapshot_id)
     gone = (s for s in metadata.snapshots if s.snapshot_id not in kept)
     return [s.snapshot_id for s in sorted(gone, key=lambda s: s.sequence_number or 0)]
+
+
+def keep_ms(table: Table) -> int:
+    """How long the table keeps its snapshots, in milliseconds."""
+    return int(table.metadata.properties.get(AGE_MS, MAX_AGE_MS))
+
+
+def outlived(metadata: TableMetadata, now: datetime) -> list[str]:
+    """The tags and branches whose own age is over, as Iceberg counts it: from when their snapshot was made."""
+    moment = int(now.timestamp() * 1000)
+    made = {s.snapshot_id: s.timestamp_ms for s in metadata.snapshots}
+    return [
+        name
+        for name, ref in metadata.refs.items()
+        if name != MAIN_BRANCH and ref.max_ref_age_ms and moment - made[ref.snapshot_id] > ref.max_ref_age_ms
+    ]
 
 
 def plan(table: Table, now: datetime | None = None) -> Expired:
@@ -96,15 +114,17 @@ def _forget(platform: Platform, identifier: str, now: datetime) -> tuple[list[in
     """The ids of the snapshots that went, and what all snapshots needed before."""
     table = platform.open_catalog().load_table(identifier)
     _keep_marks(table)
-    ids = expirable(table.metadata, now)
+    ids, over = expirable(table.metadata, now), outlived(table.metadata, now)
     before = needed(table, table.metadata.snapshots)
-    if ids:
+    if ids or over:
         table.metadata.properties["commit.retry.num-retries"] = "0"
         try:
             with table.transaction() as transaction:
                 # PyIceberg itself would take the snapshots out of whatever is there by then.
                 here = {"ref": "main", "snapshot-id": table.metadata.current_snapshot_id}
                 transaction._stage((), (AssertRefSnapshotId.model_validate(here),))
+                for name in over:
+                    ManageSnapshots(transaction).remove_tag(name).commit()
                 ExpireSnapshots(transaction).by_ids(ids).commit()
         except CommitFailedException as error:
             raise Conflict(f"{identifier} was changed by another writer") from error

@@ -4,7 +4,8 @@ Offsets and watermarks are marks of the snapshots, so that they go back with the
 rolled away, silver folds again what it had folded since. Offsets, not snapshots, tell what was consumed, so that
 whatever lies below a table that was rolled back equals its source again after the next increment.
 
-Safety: what was stays under a tag. A table is not rolled back to where its input no longer reaches.
+Safety: what was stays under a tag, for as long as the table keeps snapshots. A table is not rolled back to where its
+input no longer reaches.
 Where it stops: nothing below the table is touched; it is named as stale, and the next increment takes it up.
 """
 
@@ -23,12 +24,15 @@ from pyiceberg.table.snapshots import Snapshot
 from lakehouse_assets.asset_facts import asset_key
 from lakehouse_assets.bronze import land
 from lakehouse_assets.contracts.registry import tables
-from lakehouse_assets.contracts.table import Table
+from lakehouse_assets.contracts.table import Table as Contract
 from lakehouse_assets.engines.iceberg.roll_back import marks_at, roll_back
 from lakehouse_assets.engines.iceberg.scan import ancestors
 from lakehouse_assets.engines.iceberg.tables import load
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.mendable import BadInput, Mendable
+from lakehouse_assets.operations.expiry import keep_ms
+from lakehouse_assets.operations.refold import missing
+from lakehouse_assets.silver import schema
 
 SHOWN = 5
 
@@ -93,7 +97,7 @@ def rollback(platform: Platform, identifier: str, to: int, now: datetime | None 
     before = next(ancestors(table))
     is_bronze = identifier.startswith("bronze.")
     properties = {land.PROPERTY: json.dumps(_landing(table, target))} if is_bronze else {}
-    made = roll_back(table, target, tag, properties)
+    made = roll_back(table, target, tag, keep_ms(table), properties)
     return RolledBack(identifier, to, tag, made.snapshot_id, _version(before).rows, _version(target).rows)
 
 
@@ -106,8 +110,11 @@ def check(platform: Platform, table: IcebergTable, to: int) -> Snapshot:
         found = ", ".join(f"{s.snapshot_id} ({_version(s).at:%Y-%m-%d %H:%M:%S})" for s in line[1 : SHOWN + 1])
         what = "is the present snapshot" if line and line[0].snapshot_id == to else "is not in its history"
         raise UnknownSnapshot(f"{name}: {to} {what}; before the present one there are {found or 'none'}")
-    for contract in (t for t in tables() if name == f"bronze.{t.id}"):
-        _check_source(platform, contract, table, marks_at(table, target))
+    for contract in tables():
+        if name == f"bronze.{contract.id}":
+            _check_source(platform, contract, table, marks_at(table, target))
+        if name == schema.folded_name(contract):
+            _check_bronze(platform, contract, table, line, target)
     return target
 
 
@@ -127,7 +134,7 @@ def tell_stale(instance: dg.DagsterInstance, keys: Collection[dg.AssetKey], done
         instance.report_runless_asset_event(dg.AssetObservation(key, metadata={"stale": why, "tag": done.tag}))
 
 
-def _check_source(platform: Platform, contract: Table, table: IcebergTable, known: dict[str, str]) -> None:
+def _check_source(platform: Platform, contract: Contract, table: IcebergTable, known: dict[str, str]) -> None:
     if contract.source.kind == "files":
         raise CannotRollBack(
             f"bronze.{contract.id}: files are landed once by their content and are not landed again; to take a file"
@@ -145,6 +152,20 @@ def _check_source(platform: Platform, contract: Table, table: IcebergTable, know
                 f"topic {topic} partition {partition}: bronze.{contract.id} would go back to offset {wanted}, the log"
                 f" begins at {held.start}; choose a later snapshot"
             )
+
+
+def _check_bronze(
+    platform: Platform, contract: Contract, table: IcebergTable, line: list[Snapshot], target: Snapshot
+) -> None:
+    gone = missing(platform, contract, table, target)
+    if gone:
+        name = ".".join(table.name())
+        reach = [s for s in line[1 : line.index(target)] if not missing(platform, contract, table, s)]
+        instead = f"the oldest snapshot that can be gone back to is {reach[-1].snapshot_id}" if reach else "none can be"
+        raise CannotRollBack(
+            f"{name}: {gone} rows of bronze.{contract.id} that were folded since snapshot {target.snapshot_id} are past"
+            f" its retention and could not be folded again; {instead}"
+        )
 
 
 def _landing(table: IcebergTable, target: Snapshot) -> dict[str, str]:

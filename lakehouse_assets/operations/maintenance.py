@@ -1,7 +1,8 @@
 """Maintenance of tables, one kind of work after the other, with what there was before and after.
 
 Retention and compaction come before expiry, because what they replace goes with the snapshots, and orphans last.
-Where it stops: each kind states its own safety; a table that fails does not stop the others' plan, only the run.
+A table that fails is told and left alone, and the others are maintained.
+Where it stops: each kind states its own safety.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from typing import Protocol
 
 from lakehouse_assets.engines.iceberg.scan import bytes_of
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.mendable import Mendable
 from lakehouse_assets.operations import compaction, expiry, orphans, retention
 from lakehouse_assets.operations.history import open_table
+from lakehouse_assets.operations.outside import explained
 
 LAYERS = ("bronze", "silver", "raw_vault", "business_vault", "marts")
 
@@ -44,6 +47,8 @@ class _Counted(Protocol):
 
 
 Step = Callable[[Platform, str], Iterator[Work]]
+Failed = Callable[[str], None]
+"""Is told which kind of work failed on which table, and why."""
 
 
 @dataclass(frozen=True)
@@ -64,18 +69,32 @@ def tables(platform: Platform, named: Sequence[str] = ()) -> list[str]:
     return sorted(".".join(name) for layer in LAYERS if layer in held for name in catalog.list_tables(layer))
 
 
-def planned(platform: Platform, kinds: Iterable[str], identifiers: Iterable[str]) -> list[Work]:
+def planned(platform: Platform, kinds: Iterable[str], identifiers: Iterable[str], failed: Failed) -> list[Work]:
     """What there is to do; nothing is changed."""
-    wanted = list(identifiers)
-    return [work for kind in kinds for name in wanted for work in KINDS[kind].plan(platform, name)]
+    return list(_over(platform, [(kind, KINDS[kind].plan) for kind in kinds], identifiers, failed))
 
 
-def maintain(platform: Platform, kinds: Iterable[str], identifiers: Iterable[str]) -> Iterator[Work]:
+def maintain(platform: Platform, kinds: Iterable[str], identifiers: Iterable[str], failed: Failed) -> Iterator[Work]:
     """Does it, and yields each piece as it is done."""
+    return _over(platform, [(kind, KINDS[kind].do) for kind in kinds], identifiers, failed)
+
+
+def _over(
+    platform: Platform, steps: Iterable[tuple[str, Step]], identifiers: Iterable[str], failed: Failed
+) -> Iterator[Work]:
+    """A table that failed at one kind is not touched by the next."""
     wanted = list(identifiers)
-    for kind in kinds:
-        for name in wanted:
-            yield from KINDS[kind].do(platform, name)
+    for kind, step in steps:
+        for name in list(wanted):
+            try:
+                yield from step(platform, name)
+            except Exception as error:
+                wanted.remove(name)
+                failed(f"{kind} {name}: {_said(error)}")
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, Mendable) else explained(error) or f"{type(error).__name__}: {error}"
 
 
 def _plan_retention(platform: Platform, identifier: str) -> Iterator[Work]:

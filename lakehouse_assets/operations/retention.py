@@ -24,7 +24,6 @@ from pyiceberg.transforms import MonthTransform
 
 from lakehouse_assets.bronze.schema import spec as bronze_spec
 from lakehouse_assets.contracts.registry import tables
-from lakehouse_assets.contracts.table import Table as Contract
 from lakehouse_assets.engines.iceberg.commit import DAYS, DROPPED_THROUGH, RETIRED, RETIRED_IN_ALL, commit, marks
 from lakehouse_assets.engines.iceberg.scan import bytes_of, data_files, rows_of
 from lakehouse_assets.engines.iceberg.settle import settled
@@ -60,7 +59,7 @@ def kept(identifier: str) -> timedelta | None:
     for contract in tables():
         if identifier == bronze_spec(contract).identifier:
             return contract.bronze_retention
-        if identifier == _folded(contract) and contract.source.kind != "files":
+        if identifier == schema.folded_name(contract) and contract.source.kind != "files":
             return contract.silver_retention
     return MARTS_KEEP if any(identifier == mart.identifier for mart in daily_marts()) else None
 
@@ -97,15 +96,11 @@ def _is_folded(platform: Platform, table: Table, identifier: str) -> bool:
     """Whether the next layer of silver has all rows of the table."""
     for contract in tables():
         if identifier == bronze_spec(contract).identifier:
-            silver = load(platform.open_catalog(), _folded(contract))
+            silver = load(platform.open_catalog(), schema.folded_name(contract))
             return silver is not None and is_consumed(table, watermark(silver))
         if identifier == schema.changes_name(contract) and contract.source.kind == "cdc":
             return is_folded(platform, contract)
     return True
-
-
-def _folded(contract: Contract) -> str:
-    return schema.changes_name(contract) if contract.source.kind == "cdc" else schema.current_name(contract)
 
 
 def _span(table: Table, file: DataFile) -> tuple[date, date]:

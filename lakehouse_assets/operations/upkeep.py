@@ -70,8 +70,11 @@ def _op(platform: Platform, table: str, pool: str) -> dg.OpDefinition:
     def maintain_table(context: dg.OpExecutionContext) -> None:
         if load(platform.open_catalog(), table) is None:
             return
-        for done in maintain(platform, context.op_config["kinds"], [table]):
+        failed: list[str] = []
+        for done in maintain(platform, context.op_config["kinds"], [table], failed.append):
             metadata: dict[str, Any] = {k: v for k, v in asdict(done).items() if k != "table" and v is not None}
             context.log_event(dg.AssetObservation(asset_key(table), metadata=metadata))
+        if failed:
+            raise dg.Failure("; ".join(failed), metadata={"table": table})
 
     return maintain_table

@@ -64,7 +64,11 @@ class Slice:
 
 
 def watermark(silver: IcebergTable) -> Watermark:
-    known = marks(silver)
+    return watermark_of(marks(silver))
+
+
+def watermark_of(known: Mapping[str, str]) -> Watermark:
+    """Of a silver table's marks."""
     snapshot = known.get(SNAPSHOT)
     return Watermark(
         int(snapshot) if snapshot else None, json.loads(known.get(OFFSETS, "{}")), int(known.get(REPLAYED, 0))
@@ -151,6 +155,17 @@ def folded_sql(
         select f.* from ({select(bronze, data_files(bronze, near))}) f
         join folded_places k on k.place = f.topic || '/' || f.partition
         where f."offset" < k.value"""
+
+
+def between_sql(
+    conn: duckdb.DuckDBPyConnection, bronze: IcebergTable, then: Mapping[str, int], now: Mapping[str, int]
+) -> str:
+    """SELECT of the bronze rows that were folded between two watermarks' offsets."""
+    conn.register("earlier_places", places(then, pa.int64()))
+    return f"""
+        select f.* from ({folded_sql(conn, bronze, now, _beyond(Watermark(None, then)))}) f
+        left join earlier_places e on e.place = f.topic || '/' || f.partition
+        where f."offset" >= coalesce(e.value, 0)"""
 
 
 def places(values: Mapping[str, int] | Mapping[str, str], kind: pa.DataType) -> pa.Table:

@@ -34,6 +34,11 @@ def current_name(table: Table) -> str:
     return f"silver.{table.id}"
 
 
+def folded_name(table: Table) -> str:
+    """The table that is folded from bronze itself."""
+    return changes_name(table) if table.source.kind == "cdc" else current_name(table)
+
+
 def changes(table: Table) -> TableSpec:
     """One row per change, by day of the change. A truncate is a row whose key is null."""
     return TableSpec(

@@ -64,3 +64,19 @@ def test_a_table_goes_back_to_a_listed_snapshot(lakehouse: Lakehouse, held: Cata
     unknown = lakehouse("rollback", "marts.days", "--to", "42", "--yes")
     assert (unknown.exit_code, len(unknown.stderr.splitlines())) == (2, 1)
     assert wanted in unknown.stderr
+
+
+def test_a_table_that_fails_stops_no_other_and_is_told_at_the_end(
+    lakehouse: Lakehouse, held: Catalog, home: Path
+) -> None:
+    _grow(held, 5)
+    other = held.load_table("silver.nothing")
+    damaged = Path(other.metadata_location.removeprefix("file://"))
+    damaged.rename(damaged.with_suffix(".gone"))
+    for words, shown in ((("--dry-run",), (6, None)), (("--yes",), (6, 1))):
+        result = lakehouse("maintain", "all", "--format", "json", *words)
+        assert [(row["files_before"], row["files_after"]) for row in json.loads(result.stdout)] == [shown]
+        assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+        assert result.stderr.startswith("lakehouse: failed: retain silver.nothing: ")
+        assert damaged.name in result.stderr
+        assert "marts.days" not in result.stderr

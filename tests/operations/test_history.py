@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,9 @@ from lakehouse_assets.engines.iceberg.scan import ancestors
 from lakehouse_assets.engines.iceberg.transaction import Conflict
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.operations import history
+from lakehouse_assets.operations.expiry import expire
 from lakehouse_assets.operations.history import CannotRollBack, UnknownSnapshot, UnknownTable, rollback
+from lakehouse_assets.operations.retention import retain
 from lakehouse_assets.silver.bronze_slice import is_consumed, watermark
 from lakehouse_assets.silver.rebuild import CannotRebuild, rebuild_changes
 from tests.bronze.lander import places
@@ -132,3 +134,39 @@ def test_a_rollback_that_meets_another_writer_does_nothing(platform: Platform, m
     table = platform.open_catalog().load_table(BRONZE)
     assert set(table.metadata.refs) == {"main"}
     assert len(places(platform, USERS)) == sum(map(len, chunks))
+
+
+def test_silver_does_not_go_back_past_what_bronze_holds(platform: Platform) -> None:
+    first, second, last = cut(scenario(USERS, 1).stream.messages, 3, 1)
+    for chunk in (first, second):
+        take(platform, USERS, chunk)
+        fold(platform, USERS)
+    retain(platform, BRONZE, datetime.now(UTC).date() + USERS.bronze_retention + timedelta(days=2))
+    take(platform, USERS, last)
+    fold(platform, USERS)
+    before = state(platform, USERS)
+    reach, past = _earlier(platform, CHANGES, 1), _earlier(platform, CHANGES, 2)
+    gone = len(second)
+    with pytest.raises(
+        CannotRollBack, match=rf"{gone} rows of {BRONZE} .* snapshot {past} .* gone back to is {reach}$"
+    ):
+        rollback(platform, CHANGES, past)
+    assert state(platform, USERS) == before
+    rollback(platform, CHANGES, reach)
+    fold(platform, USERS)
+    assert differences(platform, USERS) == []
+
+
+def test_the_tag_of_a_rollback_goes_when_the_table_keeps_no_snapshot_so_long(platform: Platform) -> None:
+    _fill(platform)
+    tag = rollback(platform, CHANGES, _earlier(platform, CHANGES, 1)).tag
+    left = platform.open_catalog().load_table(CHANGES).metadata.refs[tag].snapshot_id
+
+    def held(days: int) -> tuple[bool, bool]:
+        expire(platform, CHANGES, datetime.now(UTC) + timedelta(days=days))
+        found = platform.open_catalog().load_table(CHANGES).metadata
+        return tag in found.refs, found.snapshot_by_id(left) is not None
+
+    assert [held(4), held(6)] == [(True, True), (False, False)]
+    fold(platform, USERS)
+    assert differences(platform, USERS) == []

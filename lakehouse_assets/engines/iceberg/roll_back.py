@@ -7,6 +7,7 @@ Where it stops: whether it may be done, and what follows from it, is `operations
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Mapping
 from typing import cast
@@ -26,9 +27,12 @@ from lakehouse_assets.engines.iceberg.commit import (
 from lakehouse_assets.engines.iceberg.transaction import COMMIT_ID, Transaction, send
 
 
-def roll_back(table: Table, target: Snapshot, tag: str, properties: Mapping[str, str]) -> Snapshot:
-    """The new snapshot, with the rows and marks of the target. Raises Conflict where another writer committed."""
+def roll_back(table: Table, target: Snapshot, tag: str, keep_ms: int, properties: Mapping[str, str]) -> Snapshot:
+    """The new snapshot, with the rows and marks of the target; the tag stays for `keep_ms` from now.
+
+    Raises Conflict where another writer committed."""
     head = cast(Snapshot, table.current_snapshot())
+    age = int(time.time() * 1000) - head.timestamp_ms + keep_ms  # Iceberg counts from when the snapshot was made
     number = str(next_sequence(table))
     commit_id = uuid.uuid4().hex
     keys = {
@@ -42,7 +46,7 @@ def roll_back(table: Table, target: Snapshot, tag: str, properties: Mapping[str,
     def stage(transaction: Transaction) -> None:
         # The first of these states what `main` is: PyIceberg sends one statement of each kind.
         ManageSnapshots(transaction).set_current_snapshot(snapshot_id=target.snapshot_id).commit()
-        ManageSnapshots(transaction).create_tag(head.snapshot_id, tag).commit()
+        ManageSnapshots(transaction).create_tag(head.snapshot_id, tag, age).commit()
         with transaction.update_snapshot(snapshot_properties=keys).merge_append():
             pass
         if properties:
