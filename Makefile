@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo dev test test-stack chaos check sync constraints clean
+.PHONY: help install install-dev demo dev stack test test-stack chaos check sync constraints clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -58,6 +58,10 @@ demo: .venv/.installed $(MANIFEST)  ## from nothing to a populated lakehouse
 
 dev: .venv/.installed $(MANIFEST)  ## open the Dagster UI on the same lakehouse
 	DAGSTER_HOME="$$($(BIN)/python -c '$(instance_home)')" exec $(BIN)/dagster dev -w workspace.yaml $(ARGS)
+
+stack:  ## the stack profile in containers, with passwords of its own in .env (ARGS='--wait')
+	$(PYTHON) deploy/make_env.py
+	docker compose up --build --detach $(ARGS)
 
 # Tests write thousands of small files and wait for each to be on disk, unless the disk is memory.
 IN_MEMORY := $(if $(wildcard /dev/shm),TMPDIR=/dev/shm)

@@ -54,11 +54,12 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
 
 
 def instance_home() -> Path:
-    """Dagster's folder in the lakehouse, with the project's dagster.yaml; made when missing, mended when different."""
+    """Dagster's folder in the lakehouse, with the dagster.yaml of the settings, else the project's; made when missing,
+    mended when different."""
     folder = settings().home / "dagster"
     settings().home.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
-    wanted, config = _INSTANCE.read_bytes(), folder / "dagster.yaml"
+    wanted, config = (settings().dagster_yaml or _INSTANCE).read_bytes(), folder / "dagster.yaml"
     if not config.exists() or config.read_bytes() != wanted:
         handle, temporary = tempfile.mkstemp(dir=folder, prefix="dagster-")
         with os.fdopen(handle, "wb") as file:

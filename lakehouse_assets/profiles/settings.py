@@ -68,6 +68,7 @@ class Settings(BaseModel):
 
     profile: Literal["embedded", "stack"] = "embedded"
     home: Annotated[Path, AfterValidator(_whole_path)] = Path(".lakehouse")
+    dagster_yaml: Annotated[Path, AfterValidator(_whole_path)] | None = None
     batch_messages: int = Field(default=100_000, gt=0)
     memory_limit: str = Field(default="1GB", pattern=r"^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|%)$")
     let_floods_in: TableIds = ""

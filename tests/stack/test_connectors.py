@@ -32,18 +32,17 @@ def servers(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         MariaDB(folder / "mariadb") as mariadb,
         Connect(folder / "connect", kafka.bootstrap, known) as connect,
     ):
-        postgres.run(
-            DEPLOY / "postgres/init/10-accounts.sql",
-            {"BANK_PASSWORD": SECRETS["bank"], "DATABASE_PASSWORD_BANK": SECRETS["connector"]},
-        )
-        mariadb.run(
-            DEPLOY / "mysql/init/10-accounts.sql",
-            {
-                "shop_password": SECRETS["shop"],
-                "connector_password": SECRETS["connector"],
-                "clickhouse_mysql_password": SECRETS["clickhouse"],
-            },
-        )
+        for script in sorted((DEPLOY / "postgres/init").iterdir()):
+            postgres.run(script, {"BANK_PASSWORD": SECRETS["bank"], "DATABASE_PASSWORD_BANK": SECRETS["connector"]})
+        for script in sorted((DEPLOY / "mysql/init").iterdir()):
+            mariadb.run(
+                script,
+                {
+                    "shop_password": SECRETS["shop"],
+                    "connector_password": SECRETS["connector"],
+                    "clickhouse_mysql_password": SECRETS["clickhouse"],
+                },
+            )
         yield Capture(connect, kafka, postgres, mariadb)
 
 
@@ -77,6 +76,17 @@ def capture(servers: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for source in ("bank", "shop"):
         servers("delete", source, "--yes")
     active.settings.cache_clear()
+
+
+def test_the_databases_of_the_stack_have_the_contracts_tables(servers: Capture) -> None:
+    """Before a test of this module changes them; foreign keys included."""
+    found = "select table_name from information_schema.table_constraints where constraint_type = 'FOREIGN KEY' and"
+    with servers.mariadb.connect("shop") as conn, conn.cursor() as cursor:
+        cursor.execute(f"{found} table_schema = 'shop' order by 1")
+        assert cursor.fetchall() == (("orders",), ("orders",), ("user_sessions",))
+    assert ask(servers, f"{found} table_schema = 'public'") == [("accounts",)]
+    identities = "select relname, relreplident from pg_class where relname in ('users', 'accounts') order by 1"
+    assert ask(servers, identities) == [("accounts", "f"), ("users", "f")]
 
 
 def test_a_second_apply_changes_nothing_and_a_dry_run_nothing_at_all(capture: Capture) -> None:

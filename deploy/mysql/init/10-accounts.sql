@@ -1,7 +1,10 @@
 -- The shop's database and its accounts, each with the rights of one access pattern. The password of an account is the
 -- file of its name in secure_file_priv; a file that is missing ends this with an error.
+create database shop character set utf8mb4;
+create database debezium character set utf8mb4;
+
 delimiter //
-create procedure mysql.make_account(in account varchar(30), in file varchar(30))
+create procedure shop.make_account(in account varchar(30), in file varchar(30))
 begin
   declare secret varchar(200) default cast(load_file(concat(@@secure_file_priv, '/', file)) as char);
   if coalesce(trim(secret), '') = '' then
@@ -15,23 +18,20 @@ begin
 end//
 delimiter ;
 
-create database shop character set utf8mb4;
-create database debezium character set utf8mb4;
-
 -- Owns the tables, and asks for snapshots.
-call mysql.make_account('shop', 'shop_password');
+call shop.make_account('shop', 'shop_password');
 grant all on shop.* to 'shop'@'%';
 grant all on debezium.* to 'shop'@'%';
 grant replication client on *.* to 'shop'@'%';
 
 -- The connector: reads tables and binlog, writes its own heartbeat and marks.
-call mysql.make_account('debezium', 'connector_password');
+call shop.make_account('debezium', 'connector_password');
 grant reload, show databases, replication slave, replication client on *.* to 'debezium'@'%';
 grant select, lock tables on shop.* to 'debezium'@'%';
 grant select, insert, update on debezium.* to 'debezium'@'%';
 
 -- ClickHouse reads the live tables.
-call mysql.make_account('clickhouse', 'clickhouse_mysql_password');
+call shop.make_account('clickhouse', 'clickhouse_mysql_password');
 grant select on shop.* to 'clickhouse'@'%';
 
-drop procedure mysql.make_account;
+drop procedure shop.make_account;
