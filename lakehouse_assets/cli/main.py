@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from lakehouse_assets.cli import connectors, data, maintain, second_tries
+from lakehouse_assets.cli.doctor import doctor
 from lakehouse_assets.cli.failure import OneLineErrors
 from lakehouse_assets.cli.skip import skip_expired
 
@@ -17,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (data.demo, data.materialize, data.tables, data.query, data.events, data.sync, skip_expired):
+for command in (data.demo, data.materialize, data.tables, data.query, data.events, data.sync, doctor, skip_expired):
     app.command()(command)
 maintain.add_to(app)
 app.add_typer(connectors.app, name="connectors")

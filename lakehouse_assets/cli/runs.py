@@ -50,8 +50,7 @@ def run(
 ) -> tuple[Outcome, Tally]:
     """The increment, or the rebuild of days. Exit code 2 for an unknown selection, 1 where something is unreachable."""
     with open_instance() as instance:
-        select(definitions, selection)
-        check(platform)
+        check(platform, select(definitions, selection))
         with Progress() as progress:
             if days is None:
                 outcome = increment(definitions, platform, instance, selection, progress.listen, progress.planned)

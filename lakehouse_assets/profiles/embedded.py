@@ -14,6 +14,7 @@ from pyiceberg.catalog import Catalog
 from lakehouse_assets.engines.clickhouse.client import connect
 from lakehouse_assets.engines.log.file_log import FileLog
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.profiles import probes
 from lakehouse_assets.profiles.lazy import once
 from lakehouse_assets.profiles.settings import Settings
 
@@ -28,16 +29,18 @@ def platform(settings: Settings) -> Platform:
         _make(home)
         return connect(home)
 
+    log, catalog, clickhouse = FileLog(home / "events"), once(open_catalog), once(open_clickhouse)
     return Platform(
         name="embedded",
         home=home,
-        log=FileLog(home / "events"),
-        open_catalog=once(open_catalog),
-        open_clickhouse=once(open_clickhouse),
+        log=log,
+        open_catalog=catalog,
+        open_clickhouse=clickhouse,
         dbt_target="embedded",
         batch_messages=settings.batch_messages,
         memory_limit=settings.memory_limit,
         let_floods_in=frozenset(filter(None, settings.let_floods_in.split(","))),
+        probes=probes.embedded(home, log, catalog, clickhouse),
     )
 
 

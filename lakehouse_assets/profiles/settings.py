@@ -73,6 +73,9 @@ class Settings(BaseModel):
     memory_limit: str = Field(default="1GB", pattern=r"^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|%)$")
     let_floods_in: TableIds = ""
 
+    patience_seconds: float = Field(default=60.0, ge=0)
+    """How long a run waits for a server of the stack that does not answer."""
+
     kafka_bootstrap_servers: str | None = Field(default=None, min_length=1)
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"

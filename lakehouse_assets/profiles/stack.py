@@ -11,6 +11,7 @@ from pyiceberg.catalog import Catalog
 
 from lakehouse_assets.engines.log.kafka_log import KafkaLog
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.profiles import probes
 from lakehouse_assets.profiles.lazy import once
 from lakehouse_assets.profiles.settings import Settings
 
@@ -36,16 +37,19 @@ def platform(settings: Settings) -> Platform:
             autogenerate_session_id=False,
         )
 
+    kafka, catalog, clickhouse = kafka_settings(settings), once(open_catalog), once(open_clickhouse)
     return Platform(
         name="stack",
         home=settings.home,
-        log=KafkaLog(kafka_settings(settings)),
-        open_catalog=once(open_catalog),
-        open_clickhouse=once(open_clickhouse),
+        log=KafkaLog(kafka),
+        open_catalog=catalog,
+        open_clickhouse=clickhouse,
         dbt_target="stack",
         batch_messages=settings.batch_messages,
         memory_limit=settings.memory_limit,
         let_floods_in=frozenset(filter(None, settings.let_floods_in.split(","))),
+        probes=probes.stack(settings, kafka, catalog_properties(settings), catalog, clickhouse),
+        patience_seconds=settings.patience_seconds,
     )
 
 

@@ -157,7 +157,7 @@ def test_without_a_source_nothing_runs(filled: Lakehouse, home: Path) -> None:
     (home / "events").rename(home / "elsewhere")
     result = filled("materialize")
     (home / "elsewhere").rename(home / "events")
-    _says_one_line(result, "event log cannot be reached", "lakehouse events")
+    _says_one_line(result, "event log cannot be used", "lakehouse events", "not run: bronze/")
     assert (result.stdout, _runs()) == ("", before)
 
 
@@ -166,5 +166,5 @@ def test_without_a_catalog_nothing_runs(tmp_path: Path) -> None:
         (other / "events").mkdir()
         (other / "catalog.db").write_bytes(b"this is no database" * 100)
         result = CliRunner().invoke(app, ["materialize"])
-    _says_one_line(result, "catalog cannot be reached: ", "file is not a database")
+    _says_one_line(result, "catalog cannot be used: ", "file is not a database")
     assert result.stdout == ""

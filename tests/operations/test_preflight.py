@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 
 import dagster as dg
 import pytest
 
 from lakehouse_assets.bronze.assets import source_spec
 from lakehouse_assets.contracts.registry import tables
+from lakehouse_assets.engines.log.file_log import FileLog
+from lakehouse_assets.engines.log.log import LogError
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.engines.probe import Probe, tcp
 from lakehouse_assets.operations.preflight import REACHABLE, Unreachable, check, reachable_checks
-from lakehouse_assets.profiles import embedded
-from lakehouse_assets.profiles.settings import Settings
+from lakehouse_assets.profiles import probes
 from tests.end_to_end.lakehouse import open_lakehouse
 
 
@@ -30,17 +34,56 @@ def test_a_working_lakehouse_passes(working: Platform) -> None:
     check(working)
 
 
-def test_every_system_that_does_not_answer_is_named_with_its_own_error(platform: Platform, tmp_path: Path) -> None:
-    elsewhere = embedded.platform(Settings(home=tmp_path / "elsewhere"))
+@pytest.fixture
+def broken(platform: Platform, tmp_path: Path) -> Platform:
+    """Without ClickHouse, and with an event log that is not there."""
+    log = FileLog(tmp_path / "elsewhere")
+    looked_at = probes.embedded(tmp_path, log, platform.open_catalog, platform.open_clickhouse)
+    return replace(platform, log=log, probes=looked_at)
+
+
+def test_every_service_that_cannot_be_used_is_named_with_its_own_error_and_what_was_not_run(
+    broken: Platform, tmp_path: Path
+) -> None:
     with pytest.raises(Unreachable) as refused:
-        check(replace(platform, log=elsewhere.log))
-    clickhouse, log = str(refused.value).splitlines()
-    assert clickhouse == "clickhouse cannot be reached: this test has no ClickHouse"
-    assert log.startswith(f"event log cannot be reached: there is no event log at {tmp_path / 'elsewhere'}")
+        check(broken, [dg.AssetKey(["silver", "bank_users"]), dg.AssetKey(["bronze", "bank_users"])])
+    log, clickhouse, undone = str(refused.value).splitlines()
+    assert log.startswith(f"event log cannot be used: there is no event log at {tmp_path / 'elsewhere'}")
+    assert clickhouse.startswith("ClickHouse cannot be used: this test has no ClickHouse; see clickhouse/owner.log")
+    assert undone == "not run: bronze/bank_users and 1 more"
 
 
-def test_the_check_of_a_source_fails_with_the_problems(platform: Platform) -> None:
-    results = _evaluated(platform)
+def test_a_server_that_comes_back_in_time_is_waited_for(platform: Platform) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        late = Timer(1.0, bound.listen)
+        late.start()
+        probe = Probe("Kafka", "is_reachable", lambda: tcp("127.0.0.1", port), "start it")
+        check(replace(platform, probes=(probe,), patience_seconds=30))
+        late.join()
+
+
+def test_what_does_not_pass_by_waiting_is_not_asked_again(platform: Platform) -> None:
+    asked = []
+
+    def refuse() -> str:
+        asked.append(None)
+        raise LogError("SASL authentication failed")
+
+    probe = Probe("Kafka", "takes_the_login", refuse, "set the password")
+    with pytest.raises(Unreachable, match="Kafka cannot be used: SASL authentication failed; set the password"):
+        check(replace(platform, probes=(probe,), patience_seconds=30))
+    assert len(asked) == 1
+
+
+def test_what_a_run_can_do_without_does_not_stop_it(platform: Platform) -> None:
+    missing = Probe("Kafka Connect", "is_reachable", lambda: tcp("127.0.0.1", 1), "start it", for_runs=False)
+    check(replace(platform, probes=(missing,)))
+
+
+def test_the_check_of_a_source_fails_with_the_problems(broken: Platform) -> None:
+    results = _evaluated(broken)
     assert {result.asset_key for result in results} == {source_spec(t).key for t in tables()}
     assert {(result.check_name, result.passed) for result in results} == {(REACHABLE, False)}
     assert all("no ClickHouse" in str(result.metadata["problems"].value) for result in results)
