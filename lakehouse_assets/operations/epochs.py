@@ -4,7 +4,8 @@
    folded position although they are newer than it, or those of a given time on. Where there are none yet, it begins
    with the next row to land.
 2. Write that as one fenced commit of the bronze table (`bronze/epochs.py`).
-3. Build anew the days of rows that were folded from beyond those offsets, as changes of the old log.
+3. Commit to silver, so that a fold that is under way without knowing the epoch is refused and reads bronze again.
+4. Build anew the days of rows that were folded from beyond those offsets, as changes of the old log.
 
 Safety: every message of the topics must be landed, so that none of the old log can come after the beginning.
 Where it stops: the connector itself is started, stopped and given its offsets by whoever runs it.
@@ -13,7 +14,7 @@ Where it stops: the connector itself is started, stopped and given its offsets b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
 
@@ -27,7 +28,7 @@ from lakehouse_assets.contracts.registry import sources, tables
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.debezium import position
 from lakehouse_assets.engines.duckdb.session import connect, select
-from lakehouse_assets.engines.iceberg.commit import marks
+from lakehouse_assets.engines.iceberg.commit import commit, marks
 from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.iceberg.tables import load
@@ -71,16 +72,30 @@ def plan(platform: Platform, source: str, since: datetime | None = None) -> list
 def reset(platform: Platform, source: str, since: datetime | None = None) -> list[Beginning]:
     """Begins the next epoch in every table of the source. Raises UnknownSource, NotLanded, CannotRebuild, Conflict."""
     plan(platform, source, since)
-    return [settled(partial(_begin, platform, table, since)) for table, _ in _landed(platform, source)]
+    return [_reset(platform, table, since) for table, _ in _landed(platform, source)]
+
+
+def _reset(platform: Platform, table: Table, since: datetime | None) -> Beginning:
+    begun = settled(partial(_begin, platform, table, since))
+    settled(partial(_refuse_folds_under_way, platform, table))
+    bronze = platform.open_catalog().load_table(f"bronze.{table.id}")
+    days = _folded_days(platform, table, bronze, begun.first_offsets)
+    if days is not None:
+        rebuild_changes(platform, table, *days)
+    return replace(begun, rebuilt=days)
 
 
 def _begin(platform: Platform, table: Table, since: datetime | None) -> Beginning:
     bronze = platform.open_catalog().load_table(f"bronze.{table.id}")
     planned = _plan(platform, table, bronze, since)
     begin(bronze, planned.first_offsets)
-    if planned.rebuilt is not None:
-        rebuild_changes(platform, table, *planned.rebuilt)
     return planned
+
+
+def _refuse_folds_under_way(platform: Platform, table: Table) -> None:
+    silver = load(platform.open_catalog(), schema.changes_name(table))
+    if silver is not None:
+        commit(silver, summary={})
 
 
 def _landed(platform: Platform, source: str) -> list[tuple[Table, IcebergTable]]:
@@ -98,7 +113,7 @@ def _plan(platform: Platform, table: Table, bronze: IcebergTable, since: datetim
     with connect(platform.memory_limit) as conn:
         _tell(conn, bronze, marks(silver) if silver is not None else {}, since)
         begun = {**ends, **_first_offsets(conn)}
-        days = _folded_days(conn, begun, watermark(silver).offsets if silver is not None else {})
+    days = _folded_days(platform, table, bronze, begun)
     if days is not None:
         require_bronze(table, bronze, days[0], days[0])
     return Beginning(table.id, table.topic, len(epochs(bronze)), dict(sorted(begun.items())), days)
@@ -127,7 +142,7 @@ def _tell(
     conn.execute(
         f"""
         create or replace temp table told as
-        select topic, partition, "offset", source_ts_ms,
+        select partition, "offset",
           case when not ({IS_INCREMENTAL}) then source_ts_ms >= $moment and ($has_time or {behind}) end
             as is_new
         from ({select(bronze, data_files(bronze))}) where {IS_CHANGE}""",
@@ -144,16 +159,19 @@ def _first_offsets(conn: duckdb.DuckDBPyConnection) -> dict[int, int]:
 
 
 def _folded_days(
-    conn: duckdb.DuckDBPyConnection, begun: Mapping[int, int], folded: Mapping[str, int]
+    platform: Platform, table: Table, bronze: IcebergTable, begun: Mapping[int, int]
 ) -> tuple[date, date] | None:
     """The days of changes beyond the first offsets that were folded already; None where none were."""
-    conn.register("folded_places", places(folded, pa.int64()))
-    conn.register("begun_places", places({str(p): offset for p, offset in begun.items()}, pa.int64()))
-    [(first, last)] = conn.execute("""
-        select min(source_ts_ms), max(source_ts_ms) from told t
-        join folded_places f on f.place = t.topic || '/' || t.partition
-        join begun_places b on b.place = t.partition::varchar
-        where t."offset" >= b.value and t."offset" < f.value""").fetchall()
+    silver = load(platform.open_catalog(), schema.changes_name(table))
+    folded = watermark(silver).offsets if silver is not None else {}
+    with connect(platform.memory_limit) as conn:
+        conn.register("folded_places", places(folded, pa.int64()))
+        conn.register("begun_places", places({str(p): offset for p, offset in begun.items()}, pa.int64()))
+        [(first, last)] = conn.execute(f"""
+            select min(source_ts_ms), max(source_ts_ms) from ({select(bronze, data_files(bronze))}) t
+            join folded_places f on f.place = t.topic || '/' || t.partition
+            join begun_places b on b.place = t.partition::varchar
+            where {IS_CHANGE} and t."offset" >= b.value and t."offset" < f.value""").fetchall()
     return None if first is None else (_day(first), _day(last))
 
 

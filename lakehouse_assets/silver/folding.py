@@ -116,7 +116,7 @@ def _drain(
         offsets = bronze_slice.register(conn, bronze, piece, bronze_slice.watermark(silver))
         consumed = {bronze_slice.SNAPSHOT: str(piece.snapshot_id)} if piece.snapshot_id is not None else {}
         summary = {**consumed, bronze_slice.OFFSETS: json.dumps(offsets), **noticed(conn, table, marks(silver))}
-        work = Work(conn, catalog, table, bronze, silver, offsets, summary)
+        work = Work(conn, catalog, table, _again(bronze), silver, offsets, summary)
         merged = merge(work)
         _refuse_flood(platform, work, merged)
         done.append(finish(work, merged))
@@ -125,8 +125,14 @@ def _drain(
         mark = bronze_slice.watermark(silver)
         if mark.replayed < number:
             bronze_slice.register_replay(conn, bronze, number, mark)
-            work = Work(conn, catalog, table, bronze, silver, mark.offsets, {bronze_slice.REPLAYED: str(number)})
+            replayed = {bronze_slice.REPLAYED: str(number)}
+            work = Work(conn, catalog, table, _again(bronze), silver, mark.offsets, replayed)
             done.append(finish(work, again(work)))
+
+
+def _again(bronze: IcebergTable) -> IcebergTable:
+    """Read after silver was, which a new epoch is followed by a commit of: whoever read bronze before it conflicts."""
+    return bronze.catalog.load_table(bronze.name())
 
 
 def _refuse_flood(platform: Platform, work: Work, merged: Merged) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from lakehouse_assets.bronze.epochs import epochs
+from lakehouse_assets.bronze.epochs import begin, epochs
 from lakehouse_assets.bronze.land import land
 from lakehouse_assets.contracts.registry import table as contract
 from lakehouse_assets.engines.iceberg.commit import DROPPED_THROUGH, commit
@@ -167,3 +168,49 @@ def test_a_reset_holds_for_every_table_of_the_source_that_was_landed(platform: P
     assert done == {"bank_accounts": ends, "bank_users": {0: 2, 1: 1}}
     catalog = platform.open_catalog()
     assert {t: epochs(catalog.load_table(f"bronze.{t}")) for t in done} == {t: [done[t]] for t in done}
+
+
+SAME_HOUR = [user(2, "a", "u", 10, name="new"), user(1, "c", "u", 12, partition=1, name="new")]
+"""Of the new log, and made so soon that only a person can tell."""
+
+
+def test_what_a_fold_commits_right_before_the_epoch_begins_is_built_anew(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(platform, *OLD)
+    take(platform, USERS, later(9, *SAME_HOUR))
+
+    def begins_after_a_fold(*known: Any) -> None:
+        fold(platform, USERS)
+        begin(*known)
+
+    monkeypatch.setattr("lakehouse_assets.operations.epochs.begin", begins_after_a_fold)
+    [done] = reset(platform, "bank", NOON + timedelta(hours=9))
+    assert done.rebuilt == (DAY, DAY)
+    _assert_of_the_new_epoch(platform)
+
+
+def test_a_fold_that_is_under_way_while_an_epoch_begins_takes_its_rows_as_the_new_epochs(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(platform, *OLD)
+    take(platform, USERS, later(9, *SAME_HOUR))
+    refused = []
+
+    def commits_after_a_reset(*known: Any, **what: Any) -> Any:
+        if not refused:
+            refused.append(reset(platform, "bank", NOON + timedelta(hours=9)))
+        return commit(*known, **what)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("lakehouse_assets.silver.folding.commit", commits_after_a_reset)
+        fold(platform, USERS)
+    assert [each.rebuilt for each in refused[0]] == [None]
+    _assert_of_the_new_epoch(platform)
+
+
+def _assert_of_the_new_epoch(platform: Platform) -> None:
+    fold(platform, USERS)
+    assert names(platform) == {"a": "new", "b": "A", "c": "new"}
+    assert differences(platform, USERS, epochs=[{0: 2, 1: 1}]) == []
+    rebuilt(platform)

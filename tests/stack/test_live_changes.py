@@ -8,17 +8,16 @@ from dataclasses import replace
 
 import pytest
 
-from lakehouse_assets.bronze.land import land
 from lakehouse_assets.engines.platform import Platform
-from tests import model
 from tests.bronze.lander import rows
 from tests.servers.connect import Connect
 from tests.servers.kafka import Kafka
 from tests.servers.mariadb import MariaDB
 from tests.servers.postgres import Postgres
 from tests.servers.server import wait_until
-from tests.silver.lakes import changes, current, fold
+from tests.silver.lakes import changes
 
+from .live_lake import all_told, differences, in_kafka, increment
 from .live_source import LiveSource
 from .test_landing_from_kafka import stack_log
 
@@ -26,7 +25,7 @@ from .test_landing_from_kafka import stack_log
 @pytest.fixture(params=["bank", "shop"])
 def source(request: pytest.FixtureRequest) -> Iterator[LiveSource]:
     server: Postgres | MariaDB = request.getfixturevalue({"bank": "postgres", "shop": "mariadb"}[request.param])
-    return LiveSource(request.param, server, random.Random(f"live {request.param}"))
+    return LiveSource(request.param, server, random.Random(f"live {request.param}"), f"{request.param}_live")
 
 
 def test_silver_equals_the_database_though_connect_was_killed(
@@ -37,15 +36,15 @@ def test_silver_equals_the_database_though_connect_was_killed(
     snapshot = {table.name: len(source.rows(table)) for table in source.tables}
     source.told.clear()
     source.capture(connect, kafka)
-    wait_until("the snapshot is told", lambda: _all_told(lakehouse, source, snapshot))
+    wait_until("the snapshot is told", lambda: all_told(lakehouse, source, snapshot))
 
     # Killed in between two writes of its offsets, Connect tells again what came since the first.
-    stored = connect.offsets(source.name)
+    stored = connect.offsets(source.place)
     source.change(5)
-    wait_until("offsets are stored", lambda: connect.offsets(source.name) not in ([], stored))
-    before = _in_kafka(lakehouse, source)
+    wait_until("offsets are stored", lambda: connect.offsets(source.place) not in ([], stored))
+    before = in_kafka(lakehouse, source)
     source.change(150)
-    wait_until("much is told", lambda: _in_kafka(lakehouse, source) > before + 100)
+    wait_until("much is told", lambda: in_kafka(lakehouse, source) > before + 100)
     connect.kill()
     source.change(150)
     connect.start()
@@ -61,32 +60,7 @@ def test_silver_equals_the_database_though_connect_was_killed(
         assert len({(row[table.key[0]], row["change_position"]) for row in held}) == len(held)
 
 
-def _all_told(lakehouse: Platform, source: LiveSource, counts: dict[str, int]) -> bool:
-    _increment(lakehouse, source)
-    return all(len(current(lakehouse, table)) == counts[table.name] for table in source.tables)
-
-
-def _in_kafka(lakehouse: Platform, source: LiveSource) -> int:
-    return sum(bounds.end for table in source.tables for bounds in lakehouse.log.bounds(table.topic).values())
-
-
 def _told(lakehouse: Platform, source: LiveSource) -> int:
     """The changes in bronze, those included that were told again."""
-    _increment(lakehouse, source)
+    increment(lakehouse, source)
     return sum(row["op"] in ("c", "u", "d") for table in source.tables for row in rows(lakehouse, table))
-
-
-def differences(lakehouse: Platform, source: LiveSource) -> list[str]:
-    """After taking in everything that is there now."""
-    _increment(lakehouse, source)
-    return [
-        difference
-        for table in source.tables
-        for difference in model.compare(table.id, source.rows(table), current(lakehouse, table), table.key)
-    ]
-
-
-def _increment(lakehouse: Platform, source: LiveSource) -> None:
-    for table in source.tables:
-        land(lakehouse, table)
-        fold(lakehouse, table)
