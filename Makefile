@@ -59,9 +59,10 @@ demo: .venv/.installed $(MANIFEST)  ## from nothing to a populated lakehouse
 dev: .venv/.installed $(MANIFEST)  ## open the Dagster UI on the same lakehouse
 	DAGSTER_HOME="$$($(BIN)/python -c '$(instance_home)')" exec $(BIN)/dagster dev -w workspace.yaml $(ARGS)
 
-stack:  ## the stack profile in containers, with passwords of its own in .env (ARGS='--wait')
+stack:  ## the stack profile in containers, with passwords of its own in .env (SECURE=1 for TLS and sign-in)
 	$(PYTHON) deploy/make_env.py
-	docker compose up --build --detach $(ARGS)
+	$(if $(SECURE),$(PYTHON) deploy/make_certificates.py)
+	docker compose -f docker-compose.yml $(if $(SECURE),-f docker-compose.secure.yml) up --build --detach $(ARGS)
 
 # Tests write thousands of small files and wait for each to be on disk, unless the disk is memory.
 IN_MEMORY := $(if $(wildcard /dev/shm),TMPDIR=/dev/shm)

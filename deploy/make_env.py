@@ -1,4 +1,4 @@
-"""Writes what docker-compose.yml asks for and `.env` does not hold yet: random passwords, for the file's owner alone.
+"""Writes what the compose files ask for and `.env` does not hold yet: random passwords, for the file's owner alone.
 
 `make stack` calls it. What is there stays as it is. Where it stops: no server is told of a password that changes.
 """
@@ -47,7 +47,7 @@ def write(path: Path, text: str) -> None:
 def main() -> None:
     path = ROOT / ".env"
     before = path.read_text() if path.exists() else ""
-    after = complete(before, needed((ROOT / "docker-compose.yml").read_text()))
+    after = complete(before, needed("".join(file.read_text() for file in sorted(ROOT.glob("docker-compose*.yml")))))
     if after != before or path.stat().st_mode & 0o077:
         write(path, after)
         sys.stdout.write(f"wrote {path.name}: {len(held(after)) - len(held(before))} new passwords\n")

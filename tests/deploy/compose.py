@@ -12,12 +12,26 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
+OVERLAY = ROOT / "docker-compose.secure.yml"
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z0-9_]+)(:\?)?[^}]*\}")
 
 
 @cache
 def compose() -> dict[str, Any]:
     return dict(yaml.safe_load(FILE.read_text()))
+
+
+class _Overlay(yaml.SafeLoader):
+    """Knows `!override` and `!reset`, with which an overlay takes the place of a value or takes it away."""
+
+
+_Overlay.add_constructor("!override", lambda loader, node: loader.construct_sequence(node))
+_Overlay.add_constructor("!reset", lambda loader, node: loader.construct_sequence(node))
+
+
+@cache
+def overlay() -> dict[str, Any]:
+    return dict(yaml.load(OVERLAY.read_text(), _Overlay))  # of the project itself
 
 
 def services() -> dict[str, dict[str, Any]]:

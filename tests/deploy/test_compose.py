@@ -15,7 +15,7 @@ from lakehouse_assets.engines.connect import names
 from lakehouse_assets.profiles.active import settings_from
 from lakehouse_assets.profiles.settings import Settings
 
-from .compose import FILE, ROOT, VARIABLE, compose, environment, mounts, services, texts
+from .compose import FILE, ROOT, VARIABLE, compose, environment, mounts, overlay, services, texts
 
 each_service = pytest.mark.parametrize("service", sorted(services()))
 ONCE = {"topics", "buckets", "connectors"}
@@ -106,7 +106,8 @@ def test_volumes_secrets_and_files_that_are_declared_are_used() -> None:
     used = {origin for name in services() for origin, _ in mounts(name)}
     assert compose()["volumes"].keys() == {origin for origin in used if not origin.startswith("./")}
     assert compose()["secrets"].keys() == {s for told in services().values() for s in told.get("secrets", ())}
-    mounted = [ROOT / origin for origin in used if origin.startswith("./")]
+    over = {volume.split(":")[0] for each in overlay()["services"].values() for volume in each.get("volumes", ())}
+    mounted = [ROOT / origin for origin in used | over if origin.startswith("./")]
     loose = [
         str(path.relative_to(ROOT))
         for path in (ROOT / "deploy").rglob("*")

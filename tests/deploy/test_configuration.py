@@ -101,7 +101,7 @@ def test_the_named_collections_are_the_live_database_and_the_lake() -> None:
     shop = collections["shop"]
     assert (shop["host"], shop["port"], shop["user"]) == ("mysql", "3306", "clickhouse")
     accounts = (DEPLOY / "mysql/init/10-accounts.sql").read_text()
-    assert [line for line in accounts.splitlines() if "'clickhouse'@" in line] == [
+    assert [line for line in accounts.splitlines() if "to 'clickhouse'@" in line] == [
         "grant select on shop.* to 'clickhouse'@'%';"
     ]
     assert (root.findtext("query_log/database"), root.findtext("query_log/table")) == ("system", "query_log")
@@ -132,7 +132,7 @@ def test_every_password_that_postgresql_reads_is_told(server: str, variables: in
 
 
 def test_every_password_file_that_mysql_reads_is_mounted() -> None:
-    named = re.findall(r"make_account\('\w+', '(\w+)'\)", (DEPLOY / "mysql/init/10-accounts.sql").read_text())
+    named = re.findall(r"@@secure_file_priv, '/(\w+)'", (DEPLOY / "mysql/init/10-accounts.sql").read_text())
     assert len(named) == 3
     assert set(named) <= set(services()["mysql"]["secrets"])
 

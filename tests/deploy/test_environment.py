@@ -10,16 +10,19 @@ import pytest
 
 from .compose import ROOT
 
+FILES = ("docker-compose.yml", "docker-compose.secure.yml")
+
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The program of `make stack`, on a copy of the compose file."""
+    """The program of `make stack`, on copies of the compose files."""
     found = importlib.util.spec_from_file_location("make_env", ROOT / "deploy/make_env.py")
     assert found is not None
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
-    (tmp_path / "docker-compose.yml").write_text((ROOT / "docker-compose.yml").read_text())
+    for name in FILES:
+        (tmp_path / name).write_text((ROOT / name).read_text())
     monkeypatch.setattr(module, "ROOT", tmp_path)
     return module
 
@@ -27,8 +30,14 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_every_variable_gets_a_password_of_its_own(made: ModuleType, tmp_path: Path) -> None:
     made.main()
     held = made.held((tmp_path / ".env").read_text())
-    assert sorted(held) == made.needed((tmp_path / "docker-compose.yml").read_text())
-    assert {"MYSQL_ROOT_PASSWORD", "BANK_PASSWORD", "DATABASE_PASSWORD_SHOP", "GRAFANA_ADMIN_PASSWORD"} <= held.keys()
+    assert sorted(held) == made.needed("".join((ROOT / name).read_text() for name in FILES))
+    assert {
+        "MYSQL_ROOT_PASSWORD",
+        "KAFKA_BROKER_PASSWORD",
+        "BANK_PASSWORD",
+        "DATABASE_PASSWORD_SHOP",
+        "GRAFANA_ADMIN_PASSWORD",
+    } <= held.keys()
     assert all(len(value) == 48 and value.isalnum() for value in held.values())
     assert len(set(held.values())) == len(held)
 
@@ -58,6 +67,6 @@ def test_what_is_there_stays_and_what_is_empty_or_missing_is_made(made: ModuleTy
 
 
 def test_passwords_are_no_file_of_the_project() -> None:
-    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
+    assert {".env", ".certificates/"} <= set((ROOT / ".gitignore").read_text().splitlines())
     assert "!.env" not in (ROOT / ".dockerignore").read_text()
     assert (ROOT / ".dockerignore").read_text().startswith("*\n")

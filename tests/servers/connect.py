@@ -1,5 +1,5 @@
 """Kafka Connect 4.3.1 with Debezium's connectors (PostgreSQL 3.7.0, MariaDB 3.5.0) as `deploy/connect` says, driven
-over its REST interface. `secrets` are variables of its own environment, where connectors look passwords up.
+over its REST interface.
 
 Where it stops: a connector's configuration is its user's.
 """
@@ -30,21 +30,28 @@ PLUGINS = {
 
 
 class Connect(Server):
-    """One distributed worker; its offsets are in Kafka, written every 10 seconds: a killed one tells much again."""
+    """One distributed worker; its offsets are in Kafka, written every 10 seconds: a killed one tells much again.
+
+    `secrets` are variables of its own environment, where connectors look passwords up; `more` are files of `deploy/`
+    that come after its own.
+    """
 
     name = "Kafka Connect"
 
-    def __init__(self, folder: Path, bootstrap: str, secrets: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, bootstrap: str, secrets: Mapping[str, str] | None = None, more: Sequence[str] = ()
+    ) -> None:
         super().__init__(folder)
         self._bootstrap = bootstrap
+        self._files = ["connect/connect-distributed.properties", *more]
         self._secrets = dict(secrets or {})
 
     def prepare(self) -> Sequence[str]:
         plugins = [str(maven.archive(name, *pinned)) for name, pinned in PLUGINS.items()]
         properties = self.folder / "connect.properties"
         properties.write_text(
-            f"{(DEPLOY / 'connect/connect-distributed.properties').read_text()}"
-            f"bootstrap.servers={self._bootstrap}\nlisteners=http://127.0.0.1:{self.port}\n"
+            "".join((DEPLOY / file).read_text() for file in self._files)
+            + f"bootstrap.servers={self._bootstrap}\nlisteners=http://127.0.0.1:{self.port}\n"
             f"rest.advertised.host.name=127.0.0.1\nplugin.path={','.join(plugins)}\n"
         )
         return java("768m", "org.apache.kafka.connect.cli.ConnectDistributed", str(properties))

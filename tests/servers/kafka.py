@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -48,6 +49,8 @@ class Kafka(Server):
     """`settings` are the broker's own, over those that a single node needs."""
 
     name = "Kafka"
+    files: tuple[str, ...] = ("kafka/server.properties",)
+    protocol = "PLAINTEXT"
 
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         super().__init__(folder)
@@ -65,6 +68,7 @@ class Kafka(Server):
             cluster = "bGFrZWhvdXNlLXRlc3RzIQ"
             made = subprocess.run(
                 java("128m", "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)),
+                env={**os.environ, **self.environment()},
                 capture_output=True,
                 text=True,
                 check=False,
@@ -76,17 +80,20 @@ class Kafka(Server):
     def _properties(self) -> str:
         controller = f"127.0.0.1:{self._controller}"
         own = {
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "listeners": f"{self.protocol}://{self.bootstrap},CONTROLLER://{controller}",
+            "advertised.listeners": f"{self.protocol}://{self.bootstrap}",
             "controller.quorum.voters": f"1@{controller}",
             "log.dirs": str(self.folder / "data"),
             **_IMPATIENT,
             **self._settings,
         }
-        return (DEPLOY / "kafka/server.properties").read_text() + "".join(
-            f"{name}={value}\n" for name, value in own.items()
-        )
+        deployed = "".join((DEPLOY / file).read_text() for file in self.files)
+        return deployed + "".join(f"{name}={value}\n" for name, value in own.items())
+
+    @property
+    def client(self) -> dict[str, str]:
+        """How librdkafka reaches it."""
+        return {"bootstrap.servers": self.bootstrap}
 
     def answers(self) -> bool:
-        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
-        return bool(admin.list_topics(timeout=2).brokers)
+        return bool(AdminClient({**self.client, "log_level": "0"}).list_topics(timeout=2).brokers)

@@ -39,7 +39,7 @@ class MariaDB(Server):
             self._secrets.mkdir()
             settings.write_text(
                 f"{(DEPLOY / 'mysql/my.cnf').read_text()}{_OWN}port={self.port}\ndatadir={data}\n"
-                f"socket={data / 'socket'}\nsecure_file_priv={self._secrets}\n"
+                f"socket={data / 'socket'}\ntmpdir={self.folder}\nsecure_file_priv={self._secrets}\n"
             )
             debian.own(self.folder, self.user)
             self._install_tables()

@@ -78,6 +78,16 @@ def capture(servers: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     active.settings.cache_clear()
 
 
+def test_an_account_whose_password_is_missing_is_not_made(tmp_path: Path) -> None:
+    given = {"shop_password": SECRETS["shop"], "connector_password": ""}
+    with MariaDB(tmp_path / "mariadb") as mariadb:
+        with pytest.raises(ServerError, match=r"10-accounts.sql failed(.|\n)*NULL"):
+            mariadb.run(DEPLOY / "mysql/init/10-accounts.sql", given)
+        with mariadb.connect() as conn, conn.cursor() as cursor:
+            cursor.execute("select user from mysql.user where host = '%'")
+            assert cursor.fetchall() == (("shop",),)
+
+
 def test_the_databases_of_the_stack_have_the_contracts_tables(servers: Capture) -> None:
     """Before a test of this module changes them; foreign keys included."""
     found = "select table_name from information_schema.table_constraints where constraint_type = 'FOREIGN KEY' and"
