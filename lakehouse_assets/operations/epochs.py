@@ -135,17 +135,20 @@ def _ends(platform: Platform, table: Table, bronze: IcebergTable) -> dict[int, i
 def _tell(
     conn: duckdb.DuckDBPyConnection, bronze: IcebergTable, known: Mapping[str, str], since: datetime | None
 ) -> None:
-    """Makes `told`: the changes with their place in a partition, and whether it is the new log that tells them; null
-    for a read of an incremental snapshot, which has no position of its own."""
+    """Makes `told`: the changes with their place in a partition, and whether it is the new log that tells them. A read
+    of an incremental snapshot has no position of its own: it is of the new log from that one's first change on."""
     behind = f"{position.place_sql(position.sql(epochs(bronze)))} < {position.place_sql('$highest::varchar')}"
     moment = int(known.get(HIGHEST_MS, 0)) + 1 if since is None else int(since.timestamp() * 1000)
     conn.execute(
         f"""
         create or replace temp table told as
         select partition, "offset",
-          case when not ({IS_INCREMENTAL}) then source_ts_ms >= $moment and ($has_time or {behind}) end
-            as is_new
-        from ({select(bronze, data_files(bronze))}) where {IS_CHANGE}""",
+          case when $has_time then source_ts_ms >= $moment
+            when {IS_INCREMENTAL} then coalesce(source_ts_ms >= min(source_ts_ms) filter (is_behind) over (), false)
+            else is_behind end as is_new
+        from (
+          select *, not ({IS_INCREMENTAL}) and source_ts_ms >= $moment and {behind} as is_behind
+          from ({select(bronze, data_files(bronze))}) where {IS_CHANGE})""",
         {"moment": moment, "has_time": since is not None, "highest": known.get(HIGHEST, "")},
     )
 

@@ -24,11 +24,11 @@ IS_SNAPSHOT_END = f"op = 't' and {position.is_end_sql('change_position')}"
 FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 """Milliseconds of the years 1 to 9999: no other time is a timestamp for every reader."""
 
-PRECEDING_SQL = f"""
+PRECEDING_SQL = """
     create or replace temp table preceding as
     select c.topic, c.partition, c."offset", coalesce(c.before, s.value, '') as before
     from (
-      select topic, partition, "offset", {IS_INCREMENTAL} as is_incremental,
+      select topic, partition, "offset", is_incremental,
         last_value(streamed_position ignore nulls) over (
           partition by topic, partition order by "offset" rows between unbounded preceding and 1 preceding) as before
       from context) c
@@ -41,7 +41,7 @@ snapshot's read."""
 def context_sql(bronze_rows: str, epochs: Epochs) -> str:
     """The places of changes in their partitions, from a relation of bronze rows and `after_snapshot`."""
     return f"""
-        select topic, partition, "offset", op, source_snapshot,
+        select topic, partition, "offset", {IS_INCREMENTAL} as is_incremental,
           case when op != 'r' then {position.sql(epochs, "snapshot_lsn")} end as streamed_position
         from {bronze_rows} left join after_snapshot using (topic, partition, "offset") where {IS_CHANGE}"""
 

@@ -26,7 +26,7 @@ from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.debezium.position import Epochs
 from lakehouse_assets.engines.duckdb.session import quoted, select
 from lakehouse_assets.engines.iceberg import rewrite
-from lakehouse_assets.engines.iceberg.commit import marks, next_sequence
+from lakehouse_assets.engines.iceberg.commit import REBUILT_DAYS, marks, next_sequence
 from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.silver import schema
@@ -44,6 +44,7 @@ from lakehouse_assets.silver.changes_sql import (
     rows_sql,
 )
 from lakehouse_assets.silver.folding import Folded, Merged, Work, fold_bronze
+from lakehouse_assets.silver.moved_reads import left_behind, take_following
 from lakehouse_assets.silver.reset import refuse_reset
 from lakehouse_assets.silver.severity import refuse_broken
 from lakehouse_assets.silver.snapshots import end_snapshots
@@ -62,20 +63,39 @@ def fold_changes(platform: Platform, table: Table) -> Folded:
 
     Raises RuleBroken, SourceWasReset, and Conflict where other writers kept committing.
     """
-    return fold_bronze(platform, table, schema.changes(table), _merge_slice, again)
+    return fold_bronze(platform, table, schema.changes(table), _merge_slice, _merge_replay)
 
 
 def again(work: Work) -> Merged:
     """`bronze_rows` below the watermark, folded once more at their own positions; those that the table holds already
-    change nothing. They are no longer ignored, as dead letters were."""
+    change nothing."""
     conn, known, begun = work.conn, marks(work.silver), epochs(work.bronze)
     whole_context(work, begun)
     stage(conn, work.table, known.get(HIGHEST, ""), {}, begun)
+    return _merge_again(work)
+
+
+def _merge_replay(work: Work) -> Merged:
+    """Dead letters that are valid now, and ignored no longer. Reads that follow them move (`moved_reads.py`)."""
+    conn, known, begun = work.conn, marks(work.silver), epochs(work.bronze)
     [(changes,)] = conn.execute(f"select count(*) from bronze_rows where {IS_CHANGE}").fetchall()
-    ended = end_snapshots(conn, known, known.get(HIGHEST, ""))
-    merged = merge(work)
-    summary = {**merged.summary, **highest(conn, known), **ended}
-    return replace(merged, ignored=-changes, summary=summary, rejudged=True)
+    folded = folded_sql(conn, work.bronze, work.offsets, AlwaysTrue())
+    whole_context(work, begun, looks_back=True)
+    take_following(conn, folded)
+    stage(conn, work.table, known.get(HIGHEST, ""), {}, begun)
+    moved = left_behind(conn, work.table, work.silver)
+    merged = _merge_again(work, moved)
+    days = sorted(set(map(str, moved.column("change_date").to_pylist())))
+    streamed = {**json.loads(known.get(STREAMED, "{}")), **last_streamed(conn)}
+    summary = {**merged.summary, STREAMED: json.dumps(streamed), **({REBUILT_DAYS: json.dumps(days)} if days else {})}
+    return replace(merged, ignored=-changes, summary=summary)
+
+
+def _merge_again(work: Work, moved: pa.Table | None = None) -> Merged:
+    known = marks(work.silver)
+    ended = end_snapshots(work.conn, known, known.get(HIGHEST, ""))
+    merged = merge(work, moved=moved)
+    return replace(merged, summary={**merged.summary, **highest(work.conn, known), **ended}, rejudged=True)
 
 
 def _merge_slice(work: Work) -> Merged:
@@ -117,19 +137,20 @@ def last_streamed(conn: duckdb.DuckDBPyConnection) -> dict[str, str]:
     return dict(found)
 
 
-def whole_context(work: Work, begun: Epochs) -> None:
+def whole_context(work: Work, begun: Epochs, looks_back: bool = False) -> None:
     """Makes `context` and `after_snapshot`. An incremental snapshot's read takes the place of the change before it, and
     a change may follow a snapshot, which both may be of any day. What bronze no longer holds, the table and its marks
     still do."""
     conn, known = work.conn, marks(work.silver)
     [(looking_back,)] = conn.execute(
-        f"select count(*) from bronze_rows where ({IS_INCREMENTAL}) or ({FOLLOWS_SNAPSHOT})"
+        f"select $always or count(*) > 0 from bronze_rows where ({IS_INCREMENTAL}) or ({FOLLOWS_SNAPSHOT})",
+        {"always": looks_back},
     ).fetchall()
     folded = f"({folded_sql(conn, work.bronze, work.offsets, AlwaysTrue())})" if looking_back else "bronze_rows"
     find_snapshots(conn, folded, known, begun)
     stored = f"""
         union all
-        select topic, partition, "offset", op, null, change_position
+        select topic, partition, "offset", false, change_position
         from ({select(work.silver, data_files(work.silver))}) where op != 'r' and not ({IS_SNAPSHOT_END})"""
     conn.execute(f"create or replace view context as {context_sql(folded, begun)} {stored if looking_back else ''}")
 
@@ -149,17 +170,25 @@ def stage(conn: duckdb.DuckDBPyConnection, table: Table, highest: str, streamed:
     conn.execute("delete from incoming where misfit is not null")
 
 
-def merge(work: Work, replaced: Sequence[DataFile] = (), outside: BooleanExpression | None = None) -> Merged:
+def merge(
+    work: Work,
+    replaced: Sequence[DataFile] = (),
+    outside: BooleanExpression | None = None,
+    moved: pa.Table | None = None,
+) -> Merged:
     """`incoming` merged with the table. Raises RuleBroken.
 
     `replaced` are files that go whole, `outside` tells the rows that remain without them. Stored rows that are revised
-    get a new `load_sequence`, so that who copied them takes them again.
+    get a new `load_sequence`, so that who copied them takes them again; those at the identities `moved` go.
     """
     conn, table, silver = work.conn, work.table, work.silver
     identity = ", ".join([*(quoted(k) for k in table.key), "change_position"])
     late = conn.sql(f"select distinct {identity} from incoming where is_late").to_arrow_table()
     conn.register("stored", rewrite.match(conn, silver, late, outside).rows)
     conn.execute(first_deliveries_sql(table))
+    if moved is not None:
+        conn.register("moved", moved)
+        conn.execute(f"insert into displaced select {identity} from moved")
     resolve(conn, table, silver, outside)
     rows = conn.sql(rows_sql(table, next_sequence(silver))).to_arrow_table()
     refuse_broken(conn, table, rows)

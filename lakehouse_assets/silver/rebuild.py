@@ -54,7 +54,7 @@ _DAY = timedelta(days=1)
 
 
 class CannotRebuild(Mendable):
-    """Bronze no longer holds what the days need; the message names the oldest day that can be rebuilt."""
+    """Retention dropped the days, or what they are made of; the message names the oldest day that can be rebuilt."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ def _rebuild(
     bronze = load(catalog, f"bronze.{table.id}")
     if bronze is None:
         return Folded()
+    _require_kept(spec, silver, days.first)
     require_bronze(table, bronze, days.first, needed)
     folded = watermark(silver).offsets
     _require_landed(table, bronze, folded)
@@ -119,6 +120,16 @@ def _rebuild(
     rebuilt = sorted(str(day) for day in merged.days or () if days.first <= day <= days.last)
     summary = {**merged.summary, REBUILT_DAYS: json.dumps(rebuilt)}
     return finish(work, replace(merged, summary=summary, rejudged=True))
+
+
+def _require_kept(spec: TableSpec, silver: IcebergTable, first: date) -> None:
+    """What was landed long after it happened is in bronze for longer than in the table."""
+    dropped = marks(silver).get(DROPPED_THROUGH)
+    if dropped is not None and first <= date.fromisoformat(dropped):
+        raise CannotRebuild(
+            f"{spec.identifier}: day {first} is not rebuilt, because retention dropped the days up to {dropped}; the"
+            f" oldest day that can be rebuilt is {date.fromisoformat(dropped) + _DAY}"
+        )
 
 
 def require_bronze(table: Table, bronze: IcebergTable, first: date, needed: date) -> None:

@@ -28,7 +28,7 @@ from lakehouse_assets.silver.rebuild import rebuild_changes
 from lakehouse_assets.sources.changes import START
 from lakehouse_assets.sources.writer import append, next_offset
 from tests.histories.faults import Fuse
-from tests.histories.play import lakehouse, tidy
+from tests.histories.lakehouse import lakehouse, names_of, tidy
 from tests.histories.steps import Operation
 from tests.scenario import scenario
 from tests.silver.lakes import current, differences, fold
@@ -88,7 +88,7 @@ def work(home: Path, table_id: str, seed: int, at: int, alone: bool, said: Conne
             partial(fold_current, platform, table),
             partial(rebuild_changes, platform, table, first, first + timedelta(days=chance.randrange(3))),
         ]
-        operations += [partial(tidy, platform, table, kind, number) for kind in _TIDIED[alone] for number in range(3)]
+        operations += [partial(tidy, platform, name, kind, 0) for kind in _TIDIED[alone] for name in names_of(table)]
         if chance.random() < 0.5:
             chance.shuffle(operations)
         for operation in operations:

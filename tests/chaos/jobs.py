@@ -18,7 +18,8 @@ from tests.bronze.doomed import POINTS
 from tests.chaos.folders import kill_and_restart
 from tests.chaos.run import Job
 from tests.counting import Traffic
-from tests.histories.play import one_database, play
+from tests.histories.lakehouse import one_database
+from tests.histories.play import play
 from tests.histories.steps import History, histories
 from tests.histories.tally import Tally
 from tests.silver.grown import CHANGES, CURRENT, cost

@@ -1,47 +1,56 @@
 """Plays a history against the real lakehouse, interrupts it where the history says so, and compares what it ends with.
 
-Compared at the end: the current table and the changes with the model, the accounts, and what the increments made with a
-rebuild of all days. Where it stops: the vault is `tests/vault/test_any_history.py`'s.
+Compared at the end: the current table with the database's rows; it and the changes with the model; the accounts; and
+what the increments made with a rebuild of all days that can be rebuilt. Where it stops: the vault is
+`tests/vault/test_any_history.py`'s.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from contextlib import ExitStack, suppress
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 from unittest.mock import patch
 
-import duckdb
-
-from lakehouse_assets.bronze.land import land
+from lakehouse_assets.bronze import land as landing
 from lakehouse_assets.contracts.table import Table
+from lakehouse_assets.engines.iceberg.commit import DROPPED_THROUGH, marks
+from lakehouse_assets.engines.iceberg.scan import sequence_of
 from lakehouse_assets.engines.iceberg.tables import load
-from lakehouse_assets.engines.log.file_log import FileLog
 from lakehouse_assets.engines.platform import Platform
-from lakehouse_assets.operations.compaction import Sizes, compact
-from lakehouse_assets.operations.expiry import LEAST, expire
-from lakehouse_assets.operations.history import history, rollback
-from lakehouse_assets.silver import schema
+from lakehouse_assets.operations.epochs import reset
+from lakehouse_assets.operations.retention import retain
+from lakehouse_assets.silver import rejects
 from lakehouse_assets.silver.fold_changes import fold_changes
 from lakehouse_assets.silver.fold_current import fold_current
 from lakehouse_assets.silver.rebuild import CannotRebuild, rebuild_changes
+from lakehouse_assets.silver.reset import SourceWasReset
 from lakehouse_assets.sources.writer import append, next_offset
 from tests import model
 from tests.histories import source, steps
-from tests.histories.faults import Broken, Died, Fuse, FusedCatalog, FusedIO
+from tests.histories.faults import Broken, Died, Fuse
+from tests.histories.lakehouse import declaring, lakehouse, names_of, tidy
 from tests.histories.shapes import declared
-from tests.histories.steps import Crash, History, Run
-from tests.silver.lakes import changes, current, differences, state
+from tests.histories.steps import Crash, History, Reset, Run
+from tests.model.values import decode
+from tests.silver.lakes import changes, current, differences, state, with_source
+from tests.silver.second_tries import (
+    misreading,
+    open_rejects,
+    replay_dead_letters,
+    replay_rejects,
+)
 
-DAYS = timedelta(days=5)
-"""More than any history lasts."""
-LONG_AFTER = timedelta(days=30)
-BATCH = 60
-"""Messages of one commit of bronze: a landing of a whole history makes two."""
+FIRST_LANDING = datetime(2020, 1, 2, tzinfo=UTC)
+"""Nothing was landed before there were days to land it in."""
+MISREAD = ('"op": "d"', '"op": "c"', '"op": "r"', '"op": "t"', "__debezium_unavailable", "plain")
+"""Of what holds one of these, a misreading bronze makes dead letters."""
+
+
+_DAY = timedelta(days=1)
 
 
 class Different(AssertionError):
@@ -49,20 +58,28 @@ class Different(AssertionError):
 
 
 class Play:
-    """One history under way. `counts` says what happened, in messages and operations."""
+    """One history under way. `counts` says what happened, in messages and operations.
+
+    `contract` is the table's, or one that misreads it; `anew` counts the steps until an epoch is begun for the new log.
+    """
 
     def __init__(self, history: History, platform: Platform) -> None:
         self.history, self.platform = history, platform
         self.table: Table = declared(history.shape)
+        self.contract, self.misreading = self.table, ExitStack()
         self.source = source.begin(history.shape, history.early)
         self.begun = self.source.clock.date()
+        self.anew: int | None = None
+        self.kept: dict[str, int] = {}
         self.counts = self.source.counts
+        self.counts["composite key"] = len(self.table.key) - 1
 
     def run(self) -> None:
-        self.source.snapshot(self.history.rows)
-        for step in self.history.steps:
-            self.take(step)
-        self.finish()
+        with declaring(self.table), self.misreading:
+            self.source.begin(self.history.rows)
+            for step in self.history.steps:
+                self.take(step)
+            self.finish()
 
     def take(self, step: steps.Step) -> None:
         match step:
@@ -72,9 +89,15 @@ class Play:
                 self.operate(step)
             case Crash():
                 self.crash(step)
+            case Reset():
+                self.reset(step)
             case _:
                 self.source.take(step)
         self.counts["step"] += 1
+        if self.anew is not None:
+            self.anew -= 1
+            if self.anew < 0:
+                self.begin_epoch()
 
     def operate(self, step: Run) -> None:
         self.counts[f"operation {step.operation}"] += 1
@@ -82,13 +105,20 @@ class Play:
             case "land":
                 self.land()
             case "changes":
-                fold_changes(self.platform, self.table)
+                self.fold_changes()
             case "current":
                 fold_current(self.platform, self.table)
             case "rebuild":
                 self.rebuild(step.number)
-            case "compact" | "expire" | "roll back":
-                tidy(self.platform, self.table, step.operation, step.number)
+            case "misread":
+                self.misread(step.number)
+            case "replay":
+                self.replay()
+            case "retain":
+                self.retain(step.number)
+            case _:
+                name = names_of(self.table)[step.number % 3]
+                tidy(self.platform, name, step.operation, step.number // 3, self.kept.get(name, 0))
 
     def land(self, everything: bool = False) -> None:
         messages = self.source.deliver(everything)
@@ -96,19 +126,33 @@ class Play:
         ends = {p: next_offset(events / self.table.topic / f"{p}.jsonl") for p in range(source.PARTITIONS)}
         append(events, [m._replace(offset=m.offset - ends[m.partition]) for m in messages])
         if (events / self.table.topic).exists():
-            land(self.platform, self.table)
+            with patch.object(landing, "datetime") as clock:
+                clock.now.return_value = max(self.source.clock, FIRST_LANDING)
+                landing.land(self.platform, self.table)
+
+    def fold_changes(self) -> bool:
+        """Whether it was refused, because the log began anew: never before it did."""
+        try:
+            fold_changes(self.platform, self.contract)
+        except SourceWasReset:
+            if self.anew is None:
+                raise
+            self.counts["reset noticed"] += 1
+            return True
+        return False
 
     def rebuild(self, number: int) -> None:
-        """One of the first three days and a few after it; refused where bronze was rolled back and not landed since."""
-        first = self.begun + timedelta(days=number % 3)
+        """One of the first three days and a few after it; refused where bronze was rolled back and not landed since, or
+        dropped those days."""
+        first = self.begun + number % 3 * _DAY
         try:
-            rebuild_changes(self.platform, self.table, first, first + timedelta(days=number // 3))
+            rebuild_changes(self.platform, self.contract, first, first + number // 3 * _DAY)
         except CannotRebuild:
             self.counts["rebuild refused"] += 1
 
     def increment(self) -> None:
         self.land()
-        fold_changes(self.platform, self.table)
+        self.fold_changes()
         fold_current(self.platform, self.table)
 
     def crash(self, step: Crash) -> None:
@@ -118,55 +162,121 @@ class Play:
         with suppress(Died, Broken), Fuse.set(step.at, fail):
             if step.number > 2:
                 self.rebuild(step.number)
+            if step.number == 1:
+                self.replay()
             self.increment()
         if Fuse.burnt:
             self.counts["crash"] += 1
             self.counts[f"crash at {Fuse.burnt}"] += 1
 
-    def finish(self) -> None:
+    def misread(self, number: int) -> None:
+        """From now on bronze or, where the table has such values, silver takes some messages for invalid."""
+        self.counts["misread"] += 1
+        if number % 2 and {"decimal", "date"} & set(self.history.shape.columns):
+            self.contract = with_source(self.table, decimal="precise", time="adaptive")
+        else:
+            self.misreading.enter_context(misreading(MISREAD[number]))
+
+    def replay(self) -> None:
+        """The fault is mended: what waits is read once more."""
+        self.contract = self.table
+        self.misreading.close()
+        if all(load(self.platform.open_catalog(), name) for name in names_of(self.table)[:2]):
+            replayed = replay_dead_letters(self.platform, self.table)
+            if load(self.platform.open_catalog(), "silver.rejects"):
+                replayed += replay_rejects(self.platform, self.table)
+            self.counts["replayed"] += replayed.taken
+
+    def retain(self, number: int) -> None:
+        """Bronze and, where the number is odd, changes of the days before today or before one of the two before it.
+        Those are so old that nothing more comes of them, and whatever was refused of them was decided on."""
+        if self.anew is not None:
+            return
+        self.settle()
+        self.source.clock += _DAY
+        self.source.told.clear()
+        if load(self.platform.open_catalog(), "silver.rejects"):
+            rejects.set_aside(self.platform, self.table, open_rejects(self.platform, self.table))
+        day = self.source.clock.date() - number // 2 * _DAY
+        kept = (self.table.bronze_retention, self.table.silver_retention)
+        for name, keep in list(zip(names_of(self.table), kept, strict=False))[: 1 + number % 2]:
+            if load(self.platform.open_catalog(), name) and retain(self.platform, name, day + keep):
+                self.counts[f"retained {name.split('.')[0]}"] += 1
+                self.kept = {n: self.sequence(n) for n in names_of(self.table)}
+
+    def reset(self, step: Reset) -> None:
+        """A connector is stopped before its source's log begins anew, and all that it told is landed."""
+        if self.anew is None and len(self.source.begun) < source.LOGS - 1:
+            if step.after % 2:
+                self.settle()
+            else:
+                self.land(everything=True)
+                self.replay()
+            self.source.begin_anew()
+            self.anew = step.after
+
+    def begin_epoch(self) -> None:
+        """Where the fold was not refused, it is known from when on the new log tells."""
+        self.land()
+        noticed = self.fold_changes()
+        self.anew = None
+        reset(self.platform, self.table.source.name, None if noticed else self.source.began)
+
+    def settle(self) -> None:
+        """Everything is landed, read rightly and folded."""
         self.land(everything=True)
-        fold_changes(self.platform, self.table)
+        self.fold_changes()
+        self.replay()
+        self.fold_changes()
         fold_current(self.platform, self.table)
-        self.require(differences(self.platform, self.table))
+
+    def finish(self) -> None:
+        if self.anew is not None:
+            self.begin_epoch()
+        self.settle()
+        bronze, changed, _ = (self.dropped(name) for name in names_of(self.table))
+        self.require(self.untrue())
+        self.require(differences(self.platform, self.table, epochs=self.source.begun, dropped=changed))
         self.counts["row"] += len(changes(self.platform, self.table)) + len(current(self.platform, self.table))
         if self.history.rebuilt:
-            self.require_the_same_from_bronze()
+            self.require_the_same_from_bronze(max(self.begun, bronze + _DAY, changed + _DAY))
 
-    def require_the_same_from_bronze(self) -> None:
-        """But for `load_sequence`, `ingestion_timestamp` and `rejected_at`."""
+    def untrue(self) -> list[str]:
+        """How the current rows differ from those of the database."""
+        described = model.table(self.table.id)
+        told = [{**self.history.shape.key_of(number), **row} for number, row in self.source.rows.items()]
+        rows = [{c.name: decode(c, row[c.name], "string") for c in described.columns} for row in told]
+        return model.compare("the database", rows, current(self.platform, self.table), self.table.key)
+
+    def require_the_same_from_bronze(self, first: date) -> None:
+        """But for `load_sequence`, `ingestion_timestamp` and `rejected_at`; the day before the first is refused."""
         self.counts["rebuilt"] += 1
         grown = state(self.platform, self.table)
-        rebuild_changes(self.platform, self.table, self.begun, self.begun + DAYS)
+        last = self.source.clock.date()
+        rebuild_changes(self.platform, self.table, first, last)
         fold_current(self.platform, self.table)
         rebuilt = state(self.platform, self.table)
         for name, before, after in zip(vars(grown), vars(grown).values(), vars(rebuilt).values(), strict=True):
             if before != after:
                 self.require([f"{name} of a rebuild differ from the increments': {before} became {after}"])
+        if first > self.begun:
+            with suppress(CannotRebuild):
+                rebuild_changes(self.platform, self.table, first - _DAY, last)
+                self.require([f"the day before {first} was rebuilt, which is gone"])
+
+    def dropped(self, name: str) -> date:
+        """The last day that retention dropped of a table."""
+        held = load(self.platform.open_catalog(), name)
+        said = marks(held).get(DROPPED_THROUGH) if held is not None else None
+        return date.fromisoformat(said) if said else date.min
+
+    def sequence(self, name: str) -> int:
+        held = load(self.platform.open_catalog(), name)
+        return sequence_of(held) if held is not None else 0
 
     def require(self, differences: list[str]) -> None:
         if differences:
             raise Different("\n".join([*differences, "", repr(self.history)]))
-
-
-def tidy(platform: Platform, table: Table, operation: steps.Operation, number: int) -> None:
-    """Keeps bronze, the changes or the current table in order, however little there is to do."""
-    names = (f"bronze.{table.id}", schema.changes_name(table), schema.current_name(table))
-    name = names[number % len(names)]
-    handle = load(platform.open_catalog(), name)
-    if handle is None or handle.current_snapshot() is None:
-        return
-    match operation:
-        case "compact":
-            for _ in compact(platform, name, Sizes(least_files=2)):
-                pass
-        case "expire":
-            with handle.transaction() as transaction:
-                transaction.set_properties({LEAST: "1"})
-            expire(platform, name, datetime.now(UTC) + LONG_AFTER)
-        case "roll back":
-            earlier = history(handle)[1 + number // 3 :]
-            if earlier:
-                rollback(platform, name, earlier[0].snapshot_id)
 
 
 def play(history: History) -> Counter[str]:
@@ -176,36 +286,6 @@ def play(history: History) -> Counter[str]:
         playing.run()
     forget()
     return playing.counts
-
-
-@contextmanager
-def lakehouse(home: Path) -> Iterator[Platform]:
-    """An empty one, over the fuse."""
-    catalog = FusedCatalog(
-        "lakehouse",
-        **{
-            "uri": f"sqlite:///{home / 'catalog.db'}",
-            "warehouse": f"file://{home / 'warehouse'}",
-            "py-io-impl": f"{FusedIO.__module__}.{FusedIO.__name__}",
-        },
-    )
-
-    def no_clickhouse() -> object:
-        raise RuntimeError("a history has no ClickHouse")
-
-    (home / "events").mkdir(exist_ok=True)
-    yield Platform("embedded", home, FileLog(home / "events"), lambda: catalog, no_clickhouse, "embedded", BATCH)
-    catalog.close()
-
-
-@contextmanager
-def one_database() -> Iterator[None]:
-    """DuckDB sessions that are of one database: to make a database for each step would take a third of the time."""
-    with (
-        duckdb.connect(config={"threads": 1}) as database,
-        patch.object(duckdb, "connect", lambda **_: database.cursor()),
-    ):
-        yield
 
 
 def forget() -> None:

@@ -1,7 +1,7 @@
 """Random contracts: a drawn shape as the project's declaration, and typed in again for the independent model.
 
 The values of a column are few, so that rows repeat; each pool has awkward ones, and `wrong` is no value of the type.
-Where it stops: keys are single columns, as the model knows no other.
+Where it stops: what happens to a table's rows is `steps`'.
 """
 
 from __future__ import annotations
@@ -64,10 +64,11 @@ _KEY_TYPES = {"int": types.integer, "text": types.varchar(40), "uuid": types.uui
 
 @dataclass(frozen=True)
 class Shape:
-    """A table in short: key and columns by kind; `partitioned` by its first column that can be, `ruled` with a rule."""
+    """A table in short: columns of the key and others by kind; `partitioned` by its first column that can be, `ruled`
+    with a rule."""
 
     feed: Feed = "postgresql"
-    key: str = "int"
+    key: tuple[str, ...] = ("int",)
     columns: tuple[str, ...] = ("text", "int")
     partitioned: bool = False
     ruled: bool = False
@@ -75,6 +76,15 @@ class Shape:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(f"c{number}" for number in range(len(self.columns)))
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        return tuple(f"k{number}" for number in range(len(self.key)))
+
+    def key_of(self, number: int) -> dict[str, Any]:
+        """The key of a row; keys of several columns share the values of each."""
+        parts = (number,) if len(self.key) == 1 else (number // 2, number % 2)
+        return {n: KEYS[kind][part] for n, kind, part in zip(self.key_names, self.key, parts, strict=True)}
 
     @property
     def table_name(self) -> str:
@@ -104,19 +114,23 @@ class Shape:
             database="random",
             schema="public" if self._is_postgres else None,
         )
-        columns = [Column("id", _KEY_TYPES[self.key], "The key.")]
+        columns = [
+            Column(name, _KEY_TYPES[kind], "Of the key.") for name, kind in zip(self.key_names, self.key, strict=True)
+        ]
         for name, kind in zip(self.names, self.columns, strict=True):
             rules = (at_least(1),) if self.ruled and kind in ("int", "decimal") else ()
             columns.append(Column(name, KINDS[kind].logical(self.feed), "Drawn.", kind == "text", rules))
-        return Table(source, self.table_name, "Drawn.", ("id",), tuple(columns), partition_by=self._partitions())
+        partitions = self._partitions()
+        return Table(source, self.table_name, "Drawn.", self.key_names, tuple(columns), partition_by=partitions)
 
     def described(self) -> ModelTable:
         """The same for the model. Rules are left out: a broken one changes no row that the model knows."""
         decimals = {"precision": 9, "scale": 2}
-        columns = [ModelColumn("id", "int" if self.key == "int" else "text")]
+        keys = zip(self.key_names, self.key, strict=True)
+        columns = [ModelColumn(name, "int" if kind == "int" else "text") for name, kind in keys]
         for name, kind in zip(self.names, self.columns, strict=True):
             columns.append(ModelColumn(name, KINDS[kind].model, True, **(decimals if kind == "decimal" else {})))
-        return ModelTable("random", self.table_name, self.feed, self.topic, "id", tuple(columns))
+        return ModelTable("random", self.table_name, self.feed, self.topic, self.key_names, tuple(columns))
 
     def _partitions(self) -> tuple[tuple[Any, str], ...]:
         if not self.partitioned:
@@ -136,7 +150,7 @@ def shapes() -> st.SearchStrategy[Shape]:
     return st.builds(
         Shape,
         feed=st.sampled_from(("postgresql", "mariadb")),
-        key=st.sampled_from(sorted(KEYS)),
+        key=st.lists(st.sampled_from(sorted(KEYS)), min_size=1, max_size=2).map(tuple),
         columns=st.lists(st.sampled_from(["text", *sorted(KINDS)]), min_size=1, max_size=4).map(tuple),
         partitioned=st.booleans(),
         ruled=st.booleans(),

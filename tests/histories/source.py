@@ -7,18 +7,19 @@ twice. Where it stops: `deliver` hands messages over; who lands them is `play`'s
 from __future__ import annotations
 
 import json
-import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lakehouse_assets.sources.messages import Message
-from tests.histories.shapes import KEYS, KINDS, Shape
-from tests.histories.steps import Change, Delete, Garbage, Read, Redeliver, Rekey, Truncate, Write
+from tests.histories.shapes import KINDS, Shape
+from tests.histories.steps import Change, Delete, Garbage, Read, Redeliver, Rekey, Resnapshot, Truncate, Write
 
 UNTOLD = "__debezium_unavailable_value"
 PARTITIONS = 3
+LOGS = 3
+"""So many logs begin below the one before them."""
 _HOUR = timedelta(hours=1)
 _GARBAGE: tuple[bytes, ...] = (b"", b"not JSON", b"[1]", b'{"op": "x"}', b"\xff\xfe", b'{"op": "c", "source": {}}')
 Row = dict[str, Any]
@@ -26,27 +27,27 @@ Row = dict[str, Any]
 
 @dataclass
 class Source:
-    """`rows` is the table as it is; `told` every message that a redelivery can repeat."""
+    """`rows` is the table as it is, by the key's number; `told` every message that a redelivery can repeat; `begun` the
+    next offsets of each time that the log began anew, `began` when it last did."""
 
     shape: Shape
     clock: datetime
     counts: Counter[str] = field(default_factory=Counter)
-    rows: dict[Any, Row] = field(default_factory=dict)
+    rows: dict[int, Row] = field(default_factory=dict)
     told: list[Message] = field(default_factory=list)
+    begun: list[dict[int, int]] = field(default_factory=list)
+    began: datetime | None = None
     _held: list[tuple[int, Message]] = field(default_factory=list)
     _due: list[Message] = field(default_factory=list)
     _offsets: Counter[int] = field(default_factory=Counter)
-    _commit: int = 1000
-    _log: int = 1000
+    _commit: int = 1_000_000
+    _log: int = 1_000_000
     _row: int = 0
 
-    def snapshot(self, rows: int) -> None:
-        """The rows that the first snapshot reads, all at one place of the log."""
-        for number in range(rows):
-            key = KEYS[self.shape.key][number]
-            self.rows[key] = {n: KINDS[k].values[1] for n, k in self._columns()}
-            self._tell(key, "r", self.rows[key], "true")
-        self._log += 100
+    def begin(self, rows: int) -> None:
+        """The rows that are there from the first, as the first snapshot reads them."""
+        self.rows = {number: self._first_row() for number in range(rows)}
+        self._read_all(0)
 
     def take(self, step: Change) -> None:
         match step:
@@ -60,15 +61,16 @@ class Source:
                 self.truncate(step)
             case Read():
                 self.read(step)
+            case Resnapshot():
+                self.snapshot(step)
             case Redeliver():
                 self.redeliver(step)
             case Garbage():
                 self.garbage(step)
 
     def write(self, step: Write) -> None:
-        key, digits = self._key(step.key), step.values
-        before = self.rows.get(key)
-        row = dict(before) if before else {n: KINDS[k].values[1] for n, k in self._columns()}
+        before, digits = self.rows.get(step.key), step.values
+        row = dict(before) if before else self._first_row()
         kept = set()
         for name, kind in self._columns():
             digits, digit = divmod(digits, 6)
@@ -81,21 +83,20 @@ class Source:
         self._advance(step.joined and bool(self.told))
         if step.wrong and wrong:
             self.counts["misfit"] += 1
-            self._tell(key, "u", {**shown, **wrong}, late=step.late)
+            self._tell(step.key, "u", {**shown, **wrong}, late=step.late)
             return
-        self.rows[key] = row
-        self._tell(key, "u" if before else "c", shown, late=step.late, stray=step.stray)
+        self.rows[step.key] = row
+        self._tell(step.key, "u" if before else "c", shown, late=step.late, stray=step.stray)
 
     def delete(self, step: Delete) -> None:
         self._advance()
-        key = self._key(step.key)
-        self.rows.pop(key, None)
-        self._gone(key, step.late, step.stray)
+        self.rows.pop(step.key, None)
+        self._gone(step.key, step.late, step.stray)
 
     def rekey(self, step: Rekey) -> None:
-        key, other = self._key(step.key), self._key(step.other)
+        key, other = step.key, step.other
         if key == other or key not in self.rows or other in self.rows:
-            self.delete(Delete(step.key, step.late))
+            self.delete(Delete(key, step.late))
             return
         self._advance()
         self.counts["rekey"] += 1
@@ -110,10 +111,19 @@ class Source:
         self._tell(None, "t", None, late=step.late)
 
     def read(self, step: Read) -> None:
-        key = self._key(step.key)
-        if key in self.rows:
+        """The connector reads while it tells changes, not before."""
+        if step.key in self.rows and self.told:
             self.counts["read"] += 1
-            self._tell(key, "r", self.rows[key], "incremental")
+            self._tell(step.key, "r", self.rows[step.key], "incremental")
+
+    def snapshot(self, step: Resnapshot) -> None:
+        """An empty table would be shown by no read: one row stays."""
+        self._advance()
+        self.counts["snapshot"] += 1
+        for number in sorted(self.rows)[1:]:
+            if step.gone >> number & 1:
+                del self.rows[number]
+        self._read_all(step.late)
 
     def redeliver(self, step: Redeliver) -> None:
         if self.told:
@@ -125,6 +135,14 @@ class Source:
     def garbage(self, step: Garbage) -> None:
         self.counts["dead"] += 1
         self._send(Message(self.shape.topic, 0, 0, 0, b"{}", _GARBAGE[step.kind % len(_GARBAGE)]), 0)
+
+    def begin_anew(self) -> None:
+        """The log, after the last of the old one was delivered: its place is a hundredth, the clock goes on."""
+        self.counts["reset"] += 1
+        self.begun.append({partition: self._offsets[partition] for partition in range(PARTITIONS)})
+        self.told.clear()
+        self.clock = self.began = self.clock + 2 * _HOUR
+        self._commit = self._log = 1_000_000 // 100 ** len(self.begun)
 
     def deliver(self, everything: bool = False) -> list[Message]:
         """The messages that are due, or all, at their offsets."""
@@ -141,8 +159,8 @@ class Source:
     def _columns(self) -> list[tuple[str, str]]:
         return list(zip(self.shape.names, self.shape.columns, strict=True))
 
-    def _key(self, number: int) -> Any:
-        return KEYS[self.shape.key][number]
+    def _first_row(self) -> Row:
+        return {name: KINDS[kind].values[1] for name, kind in self._columns()}
 
     def _advance(self, joined: bool = False) -> None:
         """On to the next transaction, some of which wrote to the log before the one that committed before them."""
@@ -153,33 +171,48 @@ class Source:
             return
         self._commit, self._log, self._row = self._log + 50, self._log + 100, 0
 
-    def _gone(self, key: Any, late: int, stray: int) -> None:
+    def _read_all(self, late: int) -> None:
+        """Every row, all at one place of the log; every other one is late."""
+        numbers = sorted(self.rows)
+        for number in numbers:
+            mark = "last" if number == numbers[-1] else "true"
+            self._tell(number, "r", self.rows[number], mark, late=late * (number % 2))
+        self._log += 100
+        self._commit = self._log
+
+    def _gone(self, number: int, late: int, stray: int) -> None:
         self.counts["delete"] += 1
-        self._tell(key, "d", None, late=late, stray=stray)
-        tombstone = Message(self.shape.topic, self._partition(key, stray), 0, 0, _json({"id": key}), None)
+        self._tell(number, "d", None, late=late, stray=stray)
+        tombstone = Message(self.shape.topic, self._partition(number, stray), 0, 0, self._key(number), None)
         self._send(tombstone, late)
 
-    def _tell(self, key: Any, op: str, row: Row | None, snapshot: str = "false", late: int = 0, stray: int = 0) -> None:
-        after = None if row is None else {"id": key, **row}
-        before = {"id": key} if op == "d" else None
+    def _tell(
+        self, number: int | None, op: str, row: Row | None, snapshot: str = "false", late: int = 0, stray: int = 0
+    ) -> None:
+        key = self.shape.key_of(number) if number is not None else None
+        after = None if row is None else {**(key or {}), **row}
+        before = key if op == "d" else None
         value = {"op": op, "before": before, "after": after, "source": self._place(snapshot), "ts_ms": 1}
-        told_key = None if op == "t" else _json({"id": key})
-        message = Message(self.shape.topic, self._partition(key, stray), 0, 0, told_key, _json(value))
+        told_key = None if number is None else self._key(number)
+        message = Message(self.shape.topic, self._partition(number, stray), 0, 0, told_key, _json(value))
         self._send(message, late)
-        if snapshot == "false":
+        if snapshot != "incremental":
             self.told.append(message)
 
     def _place(self, snapshot: str) -> dict[str, Any]:
         block: dict[str, Any] = {"ts_ms": int(self.clock.timestamp() * 1000), "snapshot": snapshot}
         if self.shape.feed == "postgresql":
             # Every third transaction wrote before the one that committed before it.
-            lsn = self._log - (75 if self._commit // 100 % 3 == 0 else 0)
+            lsn = self._log - (75 if snapshot == "false" and self._commit // 100 % 3 == 0 else 0)
             committed = None if snapshot != "false" else str(self._commit)
             return {**block, "lsn": lsn, "sequence": json.dumps([committed, str(lsn)]), "txId": self._commit}
         return {**block, "file": f"mysql-bin.{1 + self._log // 2000:06d}", "pos": self._log, "row": self._row}
 
-    def _partition(self, key: Any, stray: int) -> int:
-        return stray - 1 if stray else zlib.crc32(_json(key)) % PARTITIONS
+    def _key(self, number: int) -> bytes:
+        return _json(self.shape.key_of(number))
+
+    def _partition(self, number: int | None, stray: int) -> int:
+        return stray - 1 if stray else (number or 0) % PARTITIONS
 
     def _send(self, message: Message, late: int) -> None:
         """Late by so many messages; what was held back before comes as soon as its turn is over."""

@@ -60,6 +60,22 @@ class Read:
 
 
 @dataclass(frozen=True)
+class Resnapshot:
+    """The connector lost its place: while it did not look, keys went away, those of the bits of `gone`; then it reads
+    every row that is there."""
+
+    gone: int = 0
+    late: int = 0
+
+
+@dataclass(frozen=True)
+class Reset:
+    """The source's log begins anew and low. It is told `after` so many more steps that it does."""
+
+    after: int = 0
+
+
+@dataclass(frozen=True)
 class Redeliver:
     """The message `back` messages ago once more, at a higher offset."""
 
@@ -74,12 +90,15 @@ class Garbage:
     kind: int = 0
 
 
-Operation = Literal["land", "changes", "current", "rebuild", "compact", "expire", "roll back"]
+Operation = Literal[
+    "land", "changes", "current", "rebuild", "compact", "expire", "roll back", "misread", "replay", "retain"
+]
 
 
 @dataclass(frozen=True)
 class Run:
-    """One operation; `number` chooses the days of a rebuild, or the table that is kept in order."""
+    """One operation; `number` chooses the days of a rebuild, the table that is kept in order, or what is misread: from
+    then on some messages become dead letters or rejects, until the fault is mended and they are replayed."""
 
     operation: Operation = "land"
     number: int = 0
@@ -87,7 +106,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Crash:
-    """An increment, with `number` above 2 after a rebuild, that fails at its `at`-th write or commit.
+    """An increment, after a rebuild (`number` above 2) or a replay (1), that fails at its `at`-th write or commit.
 
     It dies there; or, unless it `dies`, an error is raised that it may catch, as when a connection breaks.
     """
@@ -97,8 +116,8 @@ class Crash:
     number: int = 0
 
 
-Change = Write | Delete | Rekey | Truncate | Read | Redeliver | Garbage
-Step = Quiet | Change | Run | Crash
+Change = Write | Delete | Rekey | Truncate | Read | Resnapshot | Redeliver | Garbage
+Step = Quiet | Change | Reset | Run | Crash
 
 
 @dataclass(frozen=True)
@@ -126,6 +145,8 @@ _KINDS: dict[str, st.SearchStrategy[Step]] = {
     "rekey": st.builds(Rekey, _number, _number, _late),
     "truncate": st.builds(Truncate, _late),
     "read": st.builds(Read, _number),
+    "snapshot": st.builds(Resnapshot, st.integers(0, 63), _late),
+    "reset": st.builds(Reset, _number),
     "redeliver": st.builds(Redeliver, st.integers(0, 30), _stray),
     "garbage": st.builds(Garbage, _number),
     "land": st.just(Run("land")),
@@ -135,6 +156,9 @@ _KINDS: dict[str, st.SearchStrategy[Step]] = {
     "compact": st.builds(Run, st.just("compact"), _number),
     "expire": st.builds(Run, st.just("expire"), _number),
     "roll back": st.builds(Run, st.just("roll back"), _number),
+    "misread": st.builds(Run, st.just("misread"), _number),
+    "replay": st.just(Run("replay")),
+    "retain": st.builds(Run, st.just("retain"), _number),
     "crash": st.builds(Crash, st.integers(0, 20), st.booleans(), _number),
 }
 WEIGHTS = {
@@ -145,6 +169,8 @@ WEIGHTS = {
     "rekey": 12,
     "truncate": 4,
     "read": 8,
+    "snapshot": 2,
+    "reset": 1,
     "redeliver": 22,
     "garbage": 3,
     "land": 4,
@@ -154,6 +180,9 @@ WEIGHTS = {
     "compact": 1,
     "expire": 1,
     "roll back": 1,
+    "misread": 3,
+    "replay": 2,
+    "retain": 2,
     "crash": 2,
 }
 _DRAWN = tuple(kind for kind, weight in WEIGHTS.items() for _ in range(weight))

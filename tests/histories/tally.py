@@ -14,6 +14,12 @@ SHARES = {
     "delete": "messages",
     "truncate": "histories",
     "crash": "histories",
+    "composite key": "histories",
+    "snapshot": "histories",
+    "reset": "histories",
+    "replayed": "histories",
+    "retained bronze": "histories",
+    "retained silver": "histories",
 }
 """What each must have a twentieth of. A truncate or a crash in every twentieth message would leave nothing standing."""
 LEAST = 0.05

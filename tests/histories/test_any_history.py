@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 
 from lakehouse_assets.silver import fold_current
 from lakehouse_assets.silver.current_sql import latest_sql
-from tests.histories.play import Different, one_database, play
+from tests.histories.lakehouse import one_database
+from tests.histories.play import Different, play
 from tests.histories.regressions import REGRESSIONS, TWO_CHANGES_IN_ONE_FOLD
 from tests.histories.steps import STEPS, History, histories
 from tests.histories.tally import Tally

@@ -130,10 +130,11 @@ def _check_envelope(described: Table, message: Message, envelope: dict[str, Any]
         raise Invalid("missing key")
 
 
-def key_of(described: Table, message: Message) -> Any:
-    """The key column's raw value in the message's key, or None."""
+def key_of(described: Table, message: Message) -> dict[str, Any] | None:
+    """The raw values of the key's columns in the message's key; None where one is missing."""
     try:
         key = json.loads(message.key or "null")
     except ValueError:
         return None
-    return key.get(described.key) if isinstance(key, dict) else None
+    found = {name: key.get(name) for name in described.key} if isinstance(key, dict) else {}
+    return found if found and None not in found.values() else None

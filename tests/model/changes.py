@@ -27,12 +27,12 @@ _END, _READ, _STREAMED = range(3)
 
 @dataclass(frozen=True)
 class Change:
-    """One message as a change of one key (`key` None: a truncate, or the end of a complete snapshot).
+    """One message as a change of one key, a tuple of its columns (None: a truncate, or the end of a complete snapshot).
 
     `values` holds all columns, `unavailable` those whose value PostgreSQL did not send."""
 
     position: Position
-    key: Any
+    key: tuple[Any, ...] | None
     op: str
     values: Mapping[str, Any]
     unavailable: tuple[str, ...]
@@ -99,7 +99,7 @@ def states(inputs: Inputs, table_id: str) -> Rows:
     rows = []
     for key, stream in groupby(_ordered_changes(inputs, described), key=lambda change: change.key):
         told = list(_resolved(stream))
-        nothing = {**dict.fromkeys(told[0].values), described.key: key}
+        nothing = {**dict.fromkeys(told[0].values), **dict(zip(described.key, key, strict=True))}
         shown = {(*change.position[:4], _END) for change in told if change.position[4] == _READ}
         following = {min((at for at in emptied if at > change.position), default=None) for change in told}
         told += [replace(emptied[at], values=nothing) for at in following if at is not None and at not in shown]
@@ -185,8 +185,8 @@ def _read(inputs: Inputs, described: Table) -> Iterator[Change | Refused]:
         if _ends_a_snapshot(op, source):
             nothing: dict[str, Any] = dict.fromkeys(column.name for column in described.columns)
             yield Change((*position[:4], _END), None, "t", nothing, (), time, *place)
-        key = None if op == "t" else key_of(described, message)
-        raw = {**image, described.key: key, **dict.fromkeys(absent)}
+        key = key_of(described, message) if op != "t" else None
+        raw = {**image, **(key or dict.fromkeys(described.key)), **dict.fromkeys(absent)}
         values = {}
         try:
             for column in described.columns:
@@ -194,7 +194,8 @@ def _read(inputs: Inputs, described: Table) -> Iterator[Change | Refused]:
         except NotCastable:
             yield Refused(message.topic, message.partition, message.offset, f"{column.name}_is_castable")
             continue
-        yield Change(position, values[described.key], op, values, absent, time, *place)
+        identity = tuple(values[name] for name in described.key) if key else None
+        yield Change(position, identity, op, values, absent, time, *place)
 
 
 @cache

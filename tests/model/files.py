@@ -55,7 +55,7 @@ def _folded(inputs: Inputs, table_id: str) -> tuple[Rows, tuple[Refused, ...]]:
             continue
         row, broken = judged(described, line.row, "csv")
         if broken is None:
-            latest[row[described.key]] = row
+            latest[tuple(row[name] for name in described.key)] = row
         else:
             refused.append(Refused(described.topic, 0, line.offset, broken))
     return list(latest.values()), tuple(refused)

@@ -50,7 +50,7 @@ class Table:
     name: str
     feed: Feed
     topic: str
-    key: str
+    key: tuple[str, ...]
     columns: tuple[Column, ...]
 
     @property
@@ -62,8 +62,8 @@ class Table:
 
     @property
     def payload(self) -> tuple[Column, ...]:
-        """All columns but the key."""
-        return tuple(column for column in self.columns if column.name != self.key)
+        """All columns but those of the key."""
+        return tuple(column for column in self.columns if column.name not in self.key)
 
 
 def _text(name: str, nullable: bool = False, one_of: str = "", starts_with: str = "") -> Column:
@@ -83,15 +83,15 @@ def _at(name: str, kind: Kind = "instant") -> Column:
 
 
 def _bank(name: str, *columns: Column) -> Table:
-    return Table("bank", name, "postgresql", f"bank.public.{name}", "id", columns)
+    return Table("bank", name, "postgresql", f"bank.public.{name}", ("id",), columns)
 
 
 def _shop(name: str, *columns: Column) -> Table:
-    return Table("shop", name, "mariadb", f"shop.shop.{name}", "id", columns)
+    return Table("shop", name, "mariadb", f"shop.shop.{name}", ("id",), columns)
 
 
 def _retail(name: str, key: str, *columns: Column) -> Table:
-    return Table("retail", name, "files", f"files/retail/{name}", key, columns)
+    return Table("retail", name, "files", f"files/retail/{name}", (key,), columns)
 
 
 _ALL = (
@@ -131,7 +131,7 @@ _ALL = (
         Column("is_active", "bool"),
     ),
     Table(
-        *("clickstream", "user_events", "events", "user-events", "event_id"),
+        *("clickstream", "user_events", "events", "user-events", ("event_id",)),
         columns=(
             *(_text("event_id"), Column("user_id", "bigint", at_least=1)),
             *(_text("event_type", one_of="login click purchase logout"), _text("page", starts_with="/")),

@@ -50,7 +50,8 @@ _REFERENCES = {
 def hub(inputs: Inputs, name: str) -> frozenset[Any]:
     """The business keys of a hub: of every change of its table, deletes included, and those that a change of another
     table refers to. A delete refers to nothing."""
-    own = {row[table(HUBS[name]).key] for row in changes(inputs, HUBS[name])}
+    [key] = table(HUBS[name]).key
+    own = {row[key] for row in changes(inputs, HUBS[name])}
     referred = {
         row[column]
         for table_id, column in _REFERENCES.get(name, ())
@@ -80,14 +81,15 @@ def satellite(inputs: Inputs, name: str) -> Rows:
     table but the key, foreign keys included; all null in a delete or truncate.
     """
     described = table(SATELLITES[name])
-    streams = groupby(states(inputs, SATELLITES[name]), key=lambda row: row[described.key])
+    [column] = described.key
+    streams = groupby(states(inputs, SATELLITES[name]), key=lambda row: row[column])
     return [
         {
             "business_key": key,
             "change_number": number,
             "is_deleted": row["is_deleted"],
             "effective_from": row["change_time"],
-            **{column.name: row[column.name] for column in described.payload},
+            **{each.name: row[each.name] for each in described.payload},
         }
         for key, stream in streams
         for number, row in enumerate(stream, start=1)
@@ -103,7 +105,8 @@ def history(inputs: Inputs, name: str) -> Rows:
     """
     described = table(SATELLITES[name])
     columns = ("is_deleted", *(column.name for column in described.payload))
-    rows = [{**row, "business_key": row[described.key]} for row in states(inputs, SATELLITES[name])]
+    [key] = described.key
+    rows = [{**row, "business_key": row[key]} for row in states(inputs, SATELLITES[name])]
     return intervals(rows, columns, "change_time")
 
 

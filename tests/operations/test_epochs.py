@@ -127,6 +127,26 @@ def test_an_incremental_read_in_a_new_epoch_is_newer_than_the_old_log(platform: 
     rebuilt(platform)
 
 
+def test_an_incremental_read_at_the_end_of_the_old_log_is_not_of_the_new_one(platform: Platform) -> None:
+    told(platform, *OLD, user(2, "a", "r", 515, snapshot="incremental", name="read at 510"))
+    with pytest.raises(SourceWasReset):
+        told(platform, *later(20, user(3, "b", "u", 10), user(4, "c", "r", 11, snapshot="incremental", name="read")))
+    for since in (None, NOON + timedelta(hours=20)):
+        [planned] = plan(platform, "bank", since)
+        assert planned.first_offsets == {0: 3, 1: 1}
+
+
+def test_a_read_that_is_the_first_that_a_new_log_tells_is_of_it_where_the_time_is_known(platform: Platform) -> None:
+    told(platform, *OLD)
+    told(platform, *later(20, user(2, "a", "r", 11, snapshot="incremental", name="read")))
+
+    [done] = reset(platform, "bank", NOON + timedelta(hours=20))
+    fold(platform, USERS)
+    assert done.first_offsets == {0: 2, 1: 1}
+    assert names(platform)["a"] == "read"
+    assert differences(platform, USERS, epochs=[{0: 2, 1: 1}]) == []
+
+
 def test_neither_redeliveries_nor_late_changes_nor_incremental_reads_are_taken_for_a_reset(platform: Platform) -> None:
     told(platform, *later(3, user(0, "a", "c", 100)), user(1, "b", "c", 200), user(0, "c", "c", 150, partition=1))
     told(platform, *later(3, user(2, "a", "c", 100)))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +19,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 from lakehouse_assets.bronze.land import land
 from lakehouse_assets.bronze.land_files import land_files
 from lakehouse_assets.contracts.table import Table
+from lakehouse_assets.engines.debezium.position import is_end
 from lakehouse_assets.engines.iceberg.commit import marks
 from lakehouse_assets.engines.iceberg.scan import data_files, rows_of
 from lakehouse_assets.engines.log.file_log import FileLog
@@ -135,17 +138,21 @@ def timeless(found: Rows) -> Rows:
 
 
 def differences(
-    platform: Platform, table: Table, encoding: Any = "string", epochs: Sequence[Mapping[int, int]] = ()
+    platform: Platform,
+    table: Table,
+    encoding: Any = "string",
+    epochs: Sequence[Mapping[int, int]] = (),
+    dropped: date = date.min,
 ) -> list[str]:
-    """How silver differs from the model, in sentences; also where its accounts do not balance."""
+    """How silver differs from the model, in sentences; also where its accounts do not balance. Retention has dropped
+    the changes of the days up to `dropped`."""
     inputs = model.read_home(platform.home, encoding=encoding, epochs={table.topic: epochs})
-    key = table.key[0]
-    found = model.compare(table.id, model.current_rows(inputs, table.id), current(platform, table), key)
+    found = model.compare(table.id, model.current_rows(inputs, table.id), current(platform, table), table.key)
     place = ("table", "topic", "partition", "offset")
     expected = [{k: row[k] for k in place} for row in model.rejects(inputs, table.id)]
     found += model.compare("rejects", expected, refused(platform, table), place)
     if table.source.kind == "cdc":
-        found += _changes_differences(platform, table, inputs)
+        found += _changes_differences(platform, table, inputs, dropped)
     return found + unbalanced(platform, table)
 
 
@@ -164,22 +171,38 @@ def unbalanced(platform: Platform, table: Table) -> list[str]:
     return found
 
 
-def _changes_differences(platform: Platform, table: Table, inputs: model.Inputs) -> list[str]:
+def _changes_differences(platform: Platform, table: Table, inputs: model.Inputs, dropped: date) -> list[str]:
     held = changes(platform, table)
-    told = numbered([row for row in held if row["op"] != "t"], table.key[0])
-    identity = (table.key[0], "change_number")
-    found = model.compare(f"{table.id}_changes", model.changes(inputs, table.id), told, identity)
-    truncates = [row for row in held if row["op"] == "t"]
-    return found + model.compare("truncates", model.truncates(inputs, table.id), truncates, ("partition", "offset"))
+    told = sorted((row for row in held if row["op"] != "t"), key=lambda row: str(row["change_position"]))
+    expected = [row for row in model.changes(inputs, table.id) if row["change_date"] > dropped]
+    identity = (*table.key, "change_number")
+    found = model.compare(f"{table.id}_changes", _numbered(expected, table.key), _numbered(told, table.key), identity)
+    truncates = [row for row in model.truncates(inputs, table.id) if row["change_time"].date() > dropped]
+    place = ("partition", "offset")
+    return found + model.compare("truncates", truncates, _that_delete(held, truncates, place), place)
 
 
-def numbered(held: Rows, key: str) -> Rows:
-    """With `change_number`: 1, 2, ... along the position within the key."""
-    counts: dict[Any, int] = {}
+def _that_delete(held: Rows, truncates: Rows, place: Sequence[str]) -> Rows:
+    """The truncates and ends of snapshots, but for an end that is not expected and has nothing below it to delete: what
+    was below it when it was told was a change of another log, or is refused now."""
+    expected = [[row[name] for name in place] for row in truncates]
+    lowest = min((row["change_position"] for row in held if row["op"] != "t"), default="")
+    found = [row for row in held if row["op"] == "t"]
+    return [
+        row
+        for row in found
+        if [row[n] for n in place] in expected or not is_end(row["change_position"]) or row["change_position"] > lowest
+    ]
+
+
+def _numbered(ordered: Rows, key: Sequence[str]) -> Rows:
+    """With `change_number`: 1, 2, ... in their order within the key."""
+    counts: Counter[tuple[Any, ...]] = Counter()
     result = []
-    for row in sorted(held, key=lambda each: each["change_position"]):
-        counts[row[key]] = counts.get(row[key], 0) + 1
-        result.append({**row, "change_number": counts[row[key]]})
+    for row in ordered:
+        identity = tuple(row[name] for name in key)
+        counts[identity] += 1
+        result.append({**row, "change_number": counts[identity]})
     return result
 
 

@@ -13,6 +13,7 @@ from lakehouse_assets.contracts.registry import table as contract
 from lakehouse_assets.contracts.rules import starts_with
 from lakehouse_assets.engines.iceberg.commit import DAYS, DROPPED_THROUGH, REBUILT_DAYS, commit, own_marks
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.operations.retention import retain
 from lakehouse_assets.silver import bronze_slice, schema
 from lakehouse_assets.silver.rebuild import CannotRebuild, rebuild_changes, rebuild_events
 from tests.scenario import scenario
@@ -147,3 +148,19 @@ def test_a_day_that_needs_a_dropped_bronze_day_is_refused_with_the_oldest_that_d
     rebuild_changes(platform, table, DAY_3, DAY_3)
     with pytest.raises(CannotRebuild, match="oldest day that can be rebuilt is 2026-01-08"):
         rebuild_events(platform, EVENTS, DAY_3, DAY_3)
+
+
+def test_a_day_that_retention_dropped_is_not_rebuilt_though_bronze_holds_it(platform: Platform) -> None:
+    table = contract("bank_users")
+    take(platform, table, scenario(table, 1).stream.messages)
+    fold(platform, table)
+    changed = schema.changes_name(table)
+    rows = len(changes(platform, table))
+    left = retain(platform, changed, DAY_2 + table.silver_retention)
+    assert left is not None
+
+    with pytest.raises(CannotRebuild, match=f"{changed}: day 2026-01-05 .*that can be rebuilt is 2026-01-06"):
+        rebuild_changes(platform, table, DAY_1, DAY_3)
+    rebuild_changes(platform, table, DAY_2, DAY_3)
+    assert len(changes(platform, table)) == rows - left.rows
+    assert unbalanced(platform, table) == []

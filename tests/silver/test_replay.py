@@ -158,6 +158,27 @@ def test_a_replay_that_reaches_beyond_what_was_folded_still_knows_a_redelivery(p
     assert differences(platform, USERS) == []
 
 
+def test_a_snapshots_read_moves_when_the_dead_letter_before_it_becomes_a_change(platform: Platform) -> None:
+    with misreading("misread"):
+        take(platform, USERS, [user(0, "a", "c", 10), user(1, "b", "c", 30, name="misread")])
+        take(platform, USERS, [user(2, "a", "r", 99, snapshot="incremental", name="read at 30")])
+        take(platform, USERS, [user(0, "a", "u", 20, partition=1, name="at 20")])
+        fold(platform, USERS)
+    assert [row["name"] for row in current(platform, USERS)] == ["at 20"]
+
+    replay_dead_letters(platform, USERS)
+    fold(platform, USERS)
+    assert {row["name"] for row in current(platform, USERS)} == {"misread", "read at 30"}
+    assert len(changes(platform, USERS)) == 4
+    take(platform, USERS, [user(3, "b", "r", 99, snapshot="incremental", name="read at 30, too")])
+    fold(platform, USERS)
+    assert differences(platform, USERS) == []
+    before = state(platform, USERS)
+    rebuild_changes(platform, USERS, date(2026, 1, 5), date(2026, 1, 5))
+    fold(platform, USERS)
+    assert state(platform, USERS) == before
+
+
 def test_what_is_still_no_message_stays_with_todays_reason(platform: Platform) -> None:
     with misreading("op"):
         take(platform, USERS, [user(0, "a", "x", 1), user(1, "a", "c", 2)])

@@ -29,7 +29,8 @@ from tests import model
 from tests.end_to_end.differences import vault
 from tests.end_to_end.lakehouse import Lakehouse
 from tests.histories.faults import Broken, Fuse
-from tests.histories.play import forget, lakehouse
+from tests.histories.lakehouse import lakehouse
+from tests.histories.play import forget
 from tests.scenario import scenario
 from tests.silver.lakes import take
 
