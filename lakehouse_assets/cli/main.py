@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lakehouse_assets.cli import connectors, data, maintain, second_tries
+from lakehouse_assets.cli import connectors, data, live, maintain, second_tries
 from lakehouse_assets.cli.doctor import doctor
 from lakehouse_assets.cli.failure import OneLineErrors
 from lakehouse_assets.cli.skip import skip_expired
@@ -18,10 +18,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (data.demo, data.materialize, data.tables, data.query, data.events, data.sync, doctor, skip_expired):
+for command in (data.demo, data.materialize, data.tables, data.query, data.events, data.sync, skip_expired, doctor):
     app.command()(command)
 maintain.add_to(app)
 app.add_typer(connectors.app, name="connectors")
+app.add_typer(live.app, name="live")
 app.add_typer(second_tries.commands("dead-letters", "Messages that are not valid."), name="dead-letters")
 app.add_typer(second_tries.commands("rejects", "Rows that silver could not take."), name="rejects")
 

@@ -99,7 +99,7 @@ def _kafka(settings: Settings, kafka: dict[str, str]) -> tuple[Probe, ...]:
             "Kafka",
             "topics_exist",
             lambda: kafka_probe.topics(kafka, _topics()),
-            "create them, or let their connector do it",
+            "create them, or let their connector do it, and let this user describe them",
             for_runs=False,
         ),
         Probe(

@@ -20,6 +20,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ENGINE = re.compile(r"(MergeTree|ReplacingMergeTree|SummingMergeTree)(?:\(\s*([A-Za-z_][A-Za-z0-9_]*)?\s*\))?")
 _MONTH = re.compile(r"toYYYYMM\(\s*([A-Za-z_][A-Za-z0-9_]*)\s*\)")
 
+# Without time of day: ClickHouse 26.9 reads Iceberg's as whole seconds, and a fraction would be lost without a word.
 _TYPES: dict[type[iceberg.IcebergType], str] = {
     iceberg.StringType: "String",
     iceberg.LongType: "Int64",
@@ -27,6 +28,7 @@ _TYPES: dict[type[iceberg.IcebergType], str] = {
     iceberg.DoubleType: "Float64",
     iceberg.FloatType: "Float32",
     iceberg.BooleanType: "Bool",
+    iceberg.BinaryType: "String",
     iceberg.DateType: "Date32",
     iceberg.TimestamptzType: "DateTime64(6, 'UTC')",
     iceberg.TimestampType: "DateTime64(6)",
@@ -97,16 +99,39 @@ def create_table(database: str, target: GoldTable, schema: Schema, comment: str 
     )
 
 
+def create_mysql_table(database: str, name: str, columns: Mapping[str, str], collection: str, remote: str) -> str:
+    """The statement of a table that reads `remote` of the MySQL database that a named collection leads to.
+
+    `columns` are ClickHouse types by name, any of the remote's; they are what can be read.
+    """
+    listed = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns.items())
+    return (
+        f"CREATE OR REPLACE TABLE {quoted(database)}.{quoted(name)} ({listed})"
+        f" ENGINE = MySQL({quoted(collection)}, table = {literal(remote)})"
+    )
+
+
+def column_type(kind: iceberg.IcebergType, nullable: bool) -> str:
+    """The ClickHouse type of an Iceberg one; a list is never null, its elements may be. Raises InvalidTarget."""
+    match kind:
+        case iceberg.DecimalType():
+            plain = f"Decimal({kind.precision}, {kind.scale})"
+        case iceberg.ListType():
+            return f"Array({column_type(kind.element_type, not kind.element_required)})"
+        case _ if type(kind) in _TYPES:
+            plain = _TYPES[type(kind)]
+        case _:
+            raise InvalidTarget(f"{kind} has no ClickHouse column")
+    return f"Nullable({plain})" if nullable else plain
+
+
 def _engine(text: str) -> tuple[str, str | None]:
     found = _ENGINE.fullmatch(text)
     return (found.group(1), found.group(2)) if found else ("MergeTree", None)
 
 
 def _column_type(target: GoldTable, field: iceberg.NestedField) -> str:
-    if isinstance(field.field_type, iceberg.DecimalType):
-        kind = f"Decimal({field.field_type.precision}, {field.field_type.scale})"
-    elif type(field.field_type) in _TYPES:
-        kind = _TYPES[type(field.field_type)]
-    else:
-        raise InvalidTarget(f"{target.name}.{field.name}: {field.field_type} has no ClickHouse column")
-    return kind if field.required or field.name in target.key_columns else f"Nullable({kind})"
+    try:
+        return column_type(field.field_type, not field.required and field.name not in target.key_columns)
+    except InvalidTarget as error:
+        raise InvalidTarget(f"{target.name}.{field.name}: {error}") from None

@@ -154,13 +154,13 @@ def _renames(spec: TableSpec, present: set[str]) -> dict[str, str]:
 
 def _same_types(table: Table, schema: pa.Schema) -> bool:
     held = {f.name: f.field_type for f in table.schema().fields}
-    return all(str(held.get(name, kind)) == str(kind) for name, kind in _types(schema).items())
+    return all(str(held.get(name, kind)) == str(kind) for name, kind in iceberg_types(schema).items())
 
 
 def _refuse_narrowing(table: Table, spec: TableSpec, renames: Mapping[str, str]) -> None:
     """PyIceberg ignores a narrower type without a word, and lets a decimal change its scale, which changes values."""
     held = {renames.get(f.name, f.name): f.field_type for f in table.schema().fields}
-    for name, wanted in _types(spec.schema).items():
+    for name, wanted in iceberg_types(spec.schema).items():
         present = held.get(name, wanted)
         if not _can_hold(wanted, present):
             raise SchemaConflict(f"{spec.identifier}: column {name} holds {present}, declared is {wanted}; {_FIX}")
@@ -172,7 +172,7 @@ def _can_hold(wanted: IcebergType, present: IcebergType) -> bool:
     return str(wanted) == str(present) or (str(present), str(wanted)) in _WIDER
 
 
-def _types(schema: pa.Schema) -> dict[str, IcebergType]:
+def iceberg_types(schema: pa.Schema) -> dict[str, IcebergType]:
     # Importing PyIceberg's Arrow reader, and with it pandas, takes a second that reading definitions must not.
     from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
 

@@ -8,7 +8,14 @@ import pytest
 from pyiceberg import types as iceberg
 from pyiceberg.schema import Schema
 
-from lakehouse_assets.engines.clickhouse.ddl import InvalidTarget, columns, create_table, gold_table
+from lakehouse_assets.engines.clickhouse.ddl import (
+    InvalidTarget,
+    column_type,
+    columns,
+    create_mysql_table,
+    create_table,
+    gold_table,
+)
 
 SCHEMA = Schema(
     iceberg.NestedField(1, "event_date", iceberg.DateType(), required=False),
@@ -72,6 +79,19 @@ def test_an_order_column_that_the_mart_lacks_is_named() -> None:
 
 
 def test_a_type_without_a_clickhouse_column_is_named() -> None:
-    schema = Schema(iceberg.NestedField(1, "page", iceberg.BinaryType(), required=True))
+    schema = Schema(iceberg.NestedField(1, "page", iceberg.TimeType(), required=True))
     with pytest.raises(InvalidTarget, match="page"):
         columns(gold_table("visits", {"order_by": ["page"]}), schema)
+
+
+def test_bytes_and_lists_have_their_forms_and_a_list_is_never_null() -> None:
+    assert column_type(iceberg.BinaryType(), nullable=False) == "String"
+    assert column_type(iceberg.ListType(1, iceberg.LongType(), element_required=True), nullable=True) == "Array(Int64)"
+    texts = iceberg.ListType(1, iceberg.StringType(), element_required=False)
+    assert column_type(iceberg.ListType(2, texts, element_required=False), True) == "Array(Array(Nullable(String)))"
+
+
+def test_a_live_table_names_a_collection_and_no_password() -> None:
+    assert create_mysql_table("gold", "live_users", {"id": "Int32"}, "shop", "user's") == (
+        "CREATE OR REPLACE TABLE `gold`.`live_users` (`id` Int32) ENGINE = MySQL(`shop`, table = 'user\\'s')"
+    )
