@@ -88,6 +88,20 @@ def test_an_account_whose_password_is_missing_is_not_made(tmp_path: Path) -> Non
             assert cursor.fetchall() == (("shop",),)
 
 
+def test_a_server_that_keeps_its_state_in_postgresql_enters_its_own_database_alone(servers: Capture) -> None:
+    owners = ("catalog", "dagster", "metabase")
+    passwords = {f"{name.upper()}_POSTGRES_PASSWORD": SECRETS["bank"] for name in owners}
+    servers.postgres.run(DEPLOY / "metadata/init/10-accounts.sql", passwords)
+    entered = ask(
+        servers,
+        """select rolname, datname from pg_roles, pg_database
+        where rolname in ('catalog', 'dagster', 'metabase', 'bank', 'debezium') and not datistemplate
+          and datname <> 'postgres' and has_database_privilege(rolname, datname, 'connect') order by 1, 2""",
+    )
+    own = [(name, name) for name in owners]
+    assert entered == sorted([*own, ("bank", "bank"), ("debezium", "bank")])
+
+
 def test_the_databases_of_the_stack_have_the_contracts_tables(servers: Capture) -> None:
     """Before a test of this module changes them; foreign keys included."""
     found = "select table_name from information_schema.table_constraints where constraint_type = 'FOREIGN KEY' and"
