@@ -45,7 +45,7 @@ from lakehouse_assets.silver.changes_sql import (
 )
 from lakehouse_assets.silver.folding import Folded, Merged, Work, fold_bronze
 from lakehouse_assets.silver.moved_reads import left_behind, take_following
-from lakehouse_assets.silver.reset import refuse_reset
+from lakehouse_assets.silver.reset import refuse_other_log, refuse_reset
 from lakehouse_assets.silver.severity import refuse_broken
 from lakehouse_assets.silver.snapshots import end_snapshots
 from lakehouse_assets.silver.unavailable import resolve
@@ -54,6 +54,8 @@ from lakehouse_assets.silver.written import ways
 HIGHEST = "lakehouse.highest-position"
 HIGHEST_MS = "lakehouse.highest-change-ms"
 """When the source made the change at the highest position, in milliseconds."""
+HIGHEST_TX = "lakehouse.highest-transaction"
+"""Which transaction that was of, as the source calls it."""
 STREAMED = "lakehouse.streamed-positions"
 """JSON: the position of the last streamed change per `topic/partition`, for incremental snapshots' reads after it."""
 
@@ -106,6 +108,7 @@ def _merge_slice(work: Work) -> Merged:
     conn.execute(f"create or replace view context as {context_sql('bronze_rows', begun)}")
     stage(conn, work.table, known.get(HIGHEST, ""), streamed, begun)
     refuse_reset(conn, work.table, work.silver, known.get(HIGHEST, ""), known.get(HIGHEST_MS))
+    refuse_other_log(conn, work.table, known.get(HIGHEST, ""), known.get(HIGHEST_TX))
     ended = end_snapshots(conn, known, known.get(HIGHEST, ""))
     [(taken_in, changes)] = conn.execute(f"select count(*), count(*) filter ({IS_CHANGE}) from bronze_rows").fetchall()
     merged = merge(work)
@@ -121,12 +124,13 @@ def _merge_slice(work: Work) -> Merged:
 
 def highest(conn: duckdb.DuckDBPyConnection, known: Mapping[str, str]) -> dict[str, str]:
     """The marks of the highest position, `incoming` included."""
-    [(position, moment)] = conn.execute(
-        "select max(change_position), epoch_ms(arg_max(change_time, change_position)) from incoming"
-    ).fetchall()
+    [(position, moment, transaction)] = conn.execute("""
+        select max(change_position), epoch_ms(arg_max(change_time, change_position)),
+          arg_max(coalesce(source_tx_id, ''), change_position)
+        from incoming""").fetchall()
     if position is None or position <= known.get(HIGHEST, ""):
-        return {key: known[key] for key in (HIGHEST, HIGHEST_MS) if key in known}
-    return {HIGHEST: position, HIGHEST_MS: str(moment)}
+        return {key: known[key] for key in (HIGHEST, HIGHEST_MS, HIGHEST_TX) if key in known}
+    return {HIGHEST: position, HIGHEST_MS: str(moment), HIGHEST_TX: transaction}
 
 
 def last_streamed(conn: duckdb.DuckDBPyConnection) -> dict[str, str]:

@@ -47,7 +47,15 @@ def user(
     return _message(USERS.topic, partition, offset, {"id": identity} if identity else None, op, complete, source)
 
 
-def session(offset: int, key: int, day: int, op: str = "c", place: int | None = None, device: str = "web") -> Message:
+def session(
+    offset: int,
+    key: int,
+    day: int,
+    op: str = "c",
+    place: int | None = None,
+    device: str = "web",
+    gtid: str | None = None,
+) -> Message:
     """A message of shop.user_sessions: the session began `day` days after 1 January, the change is of that day where
     no `place` in the log is given, and of the 1 March where it is."""
     began = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
@@ -65,6 +73,7 @@ def session(offset: int, key: int, day: int, op: str = "c", place: int | None = 
         "ts_ms": _milliseconds(told),
         "file": "mysql-bin.000001",
         "pos": place or 1000 + offset,
+        "gtid": gtid,
         "row": 0,
         "snapshot": "false",
     }
