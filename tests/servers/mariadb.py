@@ -34,8 +34,8 @@ class MariaDB(Server):
     def prepare(self) -> Sequence[str]:
         server = debian.program("mariadbd", "mariadb-server")
         data, settings = self.folder / "data", self.folder / "my.cnf"
+        reachable(self.folder)
         if not data.exists():
-            reachable(self.folder)
             self._secrets.mkdir()
             settings.write_text(
                 f"{(DEPLOY / 'mysql/my.cnf').read_text()}{_OWN}port={self.port}\ndatadir={data}\n"

@@ -30,8 +30,8 @@ class Postgres(Server):
     def prepare(self) -> Sequence[str]:
         server = debian.program("postgres", "postgresql-15", _PROGRAMS)
         data = self.folder / "data"
+        reachable(self.folder)
         if not data.exists():
-            reachable(self.folder)
             debian.own(self.folder, self.user)
             command = [f"{_PROGRAMS}/initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
             command = ["setpriv", *self._as_user(), *command, "--locale=C.UTF-8", "--no-sync"]

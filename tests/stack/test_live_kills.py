@@ -48,7 +48,13 @@ def test_silver_equals_the_database_though_broker_and_database_were_killed(
     wait_until("the database is back", lambda: _started(database))
     source.change(50)
 
-    wait_until("silver equals the database", lambda: _equals(lakehouse, source), 120)
+    def equals() -> bool:
+        connect.restart_failed(source.place)
+        with suppress(LogError):  # the broker may be up and not yet the leader of a partition
+            return differences(lakehouse, source) == []
+        return False
+
+    wait_until("silver equals the database", equals, 120)
     connect.delete(source.place)
     for table in source.tables:
         held = changes(lakehouse, table)
@@ -79,9 +85,3 @@ def _started(database: Postgres | MariaDB) -> bool:
     with suppress(Exception):
         database.start()
     return database.is_up()
-
-
-def _equals(lakehouse: Platform, source: LiveSource) -> bool:
-    with suppress(LogError):  # the broker may be up and not yet the leader of a partition
-        return differences(lakehouse, source) == []
-    return False
