@@ -12,7 +12,6 @@ from lakehouse_assets.bronze.land import Landed, Landing, land, state
 from lakehouse_assets.bronze.land_files import land_files
 from lakehouse_assets.bronze.schema import spec
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.iceberg.commit import RETIRED_IN_ALL, marks
 from lakehouse_assets.engines.platform import Platform
 
@@ -79,7 +78,7 @@ def bronze_asset(platform: Platform, table: Table) -> dg.AssetsDefinition:
             "unchanged": landed == Landed(),
         }
         known = state(handle)
-        with connect(platform.memory_limit) as conn:
+        with platform.open_duckdb() as conn:
             shown = {} if landed == Landed() else {"preview": preview(conn, handle, MASKED)}
         yield dg.MaterializeResult(
             asset_key=key, metadata={**size(handle), **counts, **shown, "next_offsets": dict(_texts(known))}

@@ -9,8 +9,7 @@ import csv
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import BinaryIO
+from io import BufferedIOBase
 
 import orjson
 
@@ -35,7 +34,7 @@ class Record:
 class _Lines:
     """Feeds the CSV reader, and keeps the bytes that it has taken since the last record."""
 
-    file: BinaryIO
+    file: BufferedIOBase
     taken: list[bytes] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[str]:
@@ -48,34 +47,32 @@ class _Lines:
         return raw.rstrip(b"\r\n")
 
 
-def content_hash(path: Path) -> str:
+def content_hash(file: BufferedIOBase) -> str:
     """SHA-256 of the file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def records(path: Path, required: Sequence[str]) -> Iterator[Record]:
+def records(file: BufferedIOBase, name: str, required: Sequence[str]) -> Iterator[Record]:
     """Each record below the header. Raises UnreadableFile where the header lacks a required column."""
-    with path.open("rb") as file:
-        lines = _Lines(file)
-        reader = csv.reader(lines, strict=True)
-        header = _header(path, reader, required)
-        lines.take()
-        while True:
-            line = reader.line_num + 1
-            try:
-                values = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield Record(line, lines.take(), None, f"line {line}: {error}")
-                continue
-            raw = lines.take()
-            if raw:
-                yield _record(line, raw, header, values)
+    lines = _Lines(file)
+    reader = csv.reader(lines, strict=True)
+    header = _header(name, reader, required)
+    lines.take()
+    while True:
+        line = reader.line_num + 1
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Record(line, lines.take(), None, f"line {line}: {error}")
+            continue
+        raw = lines.take()
+        if raw:
+            yield _record(line, raw, header, values)
 
 
-def _header(path: Path, reader: Iterator[list[str]], required: Sequence[str]) -> list[str]:
+def _header(path: str, reader: Iterator[list[str]], required: Sequence[str]) -> list[str]:
     try:
         header = [name.removeprefix("\ufeff").strip() for name in next(reader)]
     except (StopIteration, csv.Error) as error:

@@ -23,7 +23,7 @@ from lakehouse_assets.bronze import decode
 from lakehouse_assets.bronze.land import DEAD, LANDED, PROPERTY, landing_marks, state
 from lakehouse_assets.bronze.schema import COLUMNS, spec
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.duckdb.session import connect, select
+from lakehouse_assets.engines.duckdb.session import select
 from lakehouse_assets.engines.iceberg import rewrite
 from lakehouse_assets.engines.iceberg.commit import PER_COMMIT, commit, discard, marks, next_sequence
 from lakehouse_assets.engines.iceberg.scan import data_files
@@ -99,7 +99,7 @@ def set_aside(platform: Platform, table: Table, chosen: pa.Table) -> int:
 
 
 def _replay(platform: Platform, table: Table, chosen: pa.Table) -> Replayed:
-    with connect(platform.memory_limit) as conn:
+    with platform.open_duckdb() as conn:
         bronze = ensure(platform.open_catalog(), spec(table))
         dead = _open(conn, bronze, chosen)
         again = _decoded(conn, table, dead, next_sequence(bronze))
@@ -113,7 +113,7 @@ def _replay(platform: Platform, table: Table, chosen: pa.Table) -> Replayed:
 
 
 def _set_aside(platform: Platform, table: Table, chosen: pa.Table) -> int:
-    with connect(platform.memory_limit) as conn:
+    with platform.open_duckdb() as conn:
         bronze = ensure(platform.open_catalog(), spec(table))
         dead = _open(conn, bronze, chosen)
         now = pa.scalar(datetime.now(UTC), COLUMNS.field("discarded_at").type)

@@ -27,7 +27,6 @@ from lakehouse_assets.bronze import decode
 from lakehouse_assets.bronze.flood import First, refuse_flood
 from lakehouse_assets.bronze.schema import spec
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.iceberg.commit import commit, discard, marks, next_sequence, write_files
 from lakehouse_assets.engines.iceberg.scan import sequence_of
 from lakehouse_assets.engines.iceberg.tables import ensure, load
@@ -132,7 +131,7 @@ def _land(
     empty = Batch(MESSAGES.empty_table(), ends)
     unread = platform.log.read(table.topic, begins, ends, platform.batch_messages) if begins != ends else [empty]
     landed = dict(known.offsets)
-    conn = connect(platform.memory_limit)
+    conn = platform.open_duckdb()
     for batch in unread:
         _require_same(table.topic, platform.log.identity(table.topic), identity)
         reached = {**begins, **landed, **batch.next_offsets}

@@ -17,15 +17,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 
 import pyarrow as pa
+from pyarrow.fs import FileInfo
 from pyiceberg.catalog import Catalog
 from pyiceberg.expressions import EqualTo
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table as IcebergTable
 
-from lakehouse_assets.bronze.csv_rows import Record, content_hash, records
+from lakehouse_assets.bronze.csv_rows import Record, records
+from lakehouse_assets.bronze.deliveries import content_hash, deliveries, name, opened
 from lakehouse_assets.bronze.flood import First, Flood, refuse_flood
 from lakehouse_assets.bronze.land import (
     CONSUMED,
@@ -39,7 +40,6 @@ from lakehouse_assets.bronze.land import (
 )
 from lakehouse_assets.bronze.schema import COLUMNS, spec
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.iceberg.commit import commit, discard, write_files
 from lakehouse_assets.engines.iceberg.rewrite import match, replace
 from lakehouse_assets.engines.iceberg.schema import TIMESTAMPTZ, field
@@ -80,10 +80,6 @@ class Identity:
     landed_at: str
 
 
-def folder(platform: Platform, table: Table) -> Path:
-    return platform.home / "files" / table.source.name / table.name
-
-
 def has_news(platform: Platform, table: Table) -> bool:
     """Whether a file is there that was not landed under this name, size and time."""
     catalog = platform.open_catalog()
@@ -91,7 +87,7 @@ def has_news(platform: Platform, table: Table) -> bool:
         return True
     known = identities(catalog, table)
     rolled_away = _rolled_away(known, catalog.load_table(spec(table).identifier))
-    return bool(rolled_away) or any(not _is_listed(platform, path, known) for path in _files(platform, table))
+    return bool(rolled_away) or any(not _is_listed(file, known) for file in deliveries(platform, table))
 
 
 def land_files(platform: Platform, table: Table, progress: Callable[[int], None] = lambda _: None) -> Landed:
@@ -101,12 +97,12 @@ def land_files(platform: Platform, table: Table, progress: Callable[[int], None]
     _forget_rolled_away(platform, catalog, table)
     done = Landed()
     known = identities(catalog, table)
-    for path in _files(platform, table):
-        if _is_listed(platform, path, known):
+    for file in deliveries(platform, table):
+        if _is_listed(file, known):
             continue
-        digest = content_hash(path)
+        digest = content_hash(platform, file)
         while not any(k.content_hash == digest for k in known):
-            landed = _land_file(platform, catalog, table, path, digest)
+            landed = _land_file(platform, catalog, table, file, digest)
             known = identities(catalog, table)
             if landed is not None:
                 done = Landed(done.consumed + landed.consumed, done.dead + landed.dead, done.commits + landed.commits)
@@ -120,14 +116,8 @@ def identities(catalog: Catalog, table: Table) -> list[Identity]:
     return _identities(catalog, table, catalog.load_table(spec(table).identifier))
 
 
-def _files(platform: Platform, table: Table) -> list[Path]:
-    return sorted(folder(platform, table).glob("[!.]*.csv"))
-
-
-def _is_listed(platform: Platform, path: Path, known: Iterable[Identity]) -> bool:
-    stat = path.stat()
-    here = (str(path.relative_to(platform.home)), stat.st_size, stat.st_mtime_ns)
-    return any((k.path, k.size, k.modified_ns) == here for k in known)
+def _is_listed(file: FileInfo, known: Iterable[Identity]) -> bool:
+    return any((k.path, k.size, k.modified_ns) == (name(file), file.size, file.mtime_ns) for k in known)
 
 
 def _identities(catalog: Catalog, table: Table, handle: IcebergTable) -> list[Identity]:
@@ -149,7 +139,7 @@ def _forget_rolled_away(platform: Platform, catalog: Catalog, table: Table) -> N
         if not gone:
             return
         keys = pa.Table.from_pylist([{"table": i.table, "landing_sequence": i.landing_sequence} for i in gone])
-        with connect(platform.memory_limit) as conn:
+        with platform.open_duckdb() as conn:
             found = match(conn, listed, keys)
             kept = replace(conn, listed, found, IDENTITIES.schema.empty_table())
         try:
@@ -169,7 +159,7 @@ def _listed(listed: IcebergTable, table_id: str) -> list[Identity]:
     return [Identity(**{**row, "landed_at": row["landed_at"].isoformat()}) for row in rows]
 
 
-def _land_file(platform: Platform, catalog: Catalog, table: Table, path: Path, digest: str) -> Landed | None:
+def _land_file(platform: Platform, catalog: Catalog, table: Table, file: FileInfo, digest: str) -> Landed | None:
     """None where another lander committed meanwhile: the caller looks again.
 
     A file that is still being written has another hash after it was read; it is left to the next run.
@@ -179,19 +169,21 @@ def _land_file(platform: Platform, catalog: Catalog, table: Table, path: Path, d
         return None
     known = state(handle)
     first = known.offsets.get(0, 0)
-    stat, relative = path.stat(), str(path.relative_to(platform.home))
+    path = name(file)
     files: list[DataFile] = []
     rows = dead = 0
     bad: First | None = None
     landed_at = datetime.now(UTC)
-    for chunk in _chunks(records(path, [c.name for c in table.live_columns]), platform.batch_messages):
-        files += write_files(handle, _rows(table, relative, first + rows, chunk, landed_at))
-        problems = [(n, r.problem) for n, r in enumerate(chunk, first + rows) if r.problem]
-        if bad is None and problems:
-            bad = First(table.topic, 0, problems[0][0], f"{relative}, {problems[0][1]}")
-        rows += len(chunk)
-        dead += len(problems)
-    if content_hash(path) != digest:
+    with opened(platform, file) as content:
+        found = records(content, f"{platform.files}/{file.path}", [c.name for c in table.live_columns])
+        for chunk in _chunks(found, platform.batch_messages):
+            files += write_files(handle, _rows(table, path, first + rows, chunk, landed_at))
+            problems = [(n, r.problem) for n, r in enumerate(chunk, first + rows) if r.problem]
+            if bad is None and problems:
+                bad = First(table.topic, 0, problems[0][0], f"{path}, {problems[0][1]}")
+            rows += len(chunk)
+            dead += len(problems)
+    if content_hash(platform, file) != digest:
         discard(handle, files)
         return Landed()
     if bad is not None:
@@ -200,10 +192,10 @@ def _land_file(platform: Platform, catalog: Catalog, table: Table, path: Path, d
     sequence = json.loads(before)["landing_sequence"] + 1 if before else 1
     identity = Identity(
         table.id,
-        relative,
+        path,
         digest,
-        stat.st_size,
-        stat.st_mtime_ns,
+        file.size,
+        file.mtime_ns,
         sequence,
         first,
         rows,

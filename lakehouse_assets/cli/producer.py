@@ -8,18 +8,15 @@ import threading
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from lakehouse_assets.cli.failure import BAD_INPUT, stop
 from lakehouse_assets.cli.session import open_platform
-from lakehouse_assets.operations.traffic import log_end, write_count, write_live
+from lakehouse_assets.operations.traffic import appender, log_end, write_count, write_live
 from lakehouse_assets.sources.events import TOPIC, Traffic
 
 
 def produce(rate: float, duration: float | None, count: int | None, seed: int, users: int) -> None:
-    """Appends to the file log of the embedded profile. Exit code 2 under another profile."""
+    """Appends to the platform's event log: files of the embedded profile, Kafka of the stack."""
     platform = open_platform()
-    if platform.name != "embedded":
-        stop(f"events writes the file log of the profile 'embedded'; the profile is {platform.name!r}", BAD_INPUT)
-    log, folder = platform.log, platform.home / "events"
+    log, append = platform.log, appender(platform)
     traffic = Traffic(seed=seed, rate=rate, users=users)
     columns = (
         SpinnerColumn(),
@@ -36,9 +33,9 @@ def produce(rate: float, duration: float | None, count: int | None, seed: int, u
             progress.advance(task, more)
 
         if count is None:
-            write_live(folder, log, traffic, _ended_by_signal().wait, duration, wrote)
+            write_live(append, log, traffic, _ended_by_signal().wait, duration, wrote)
         else:
-            write_count(folder, log, traffic, count, wrote)
+            write_count(append, log, traffic, count, wrote)
         written = int(progress.tasks[task].completed)
     end = log_end(log)
     at = f", the last one of {end.at:%Y-%m-%d %H:%M:%S} UTC" if end.at else ""

@@ -5,13 +5,16 @@ Where it stops: it opens nothing by itself; the catalog and ClickHouse are opene
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
 from clickhouse_connect.driver.client import Client
+from pyarrow.fs import FileSystem, SubTreeFileSystem
 from pyiceberg.catalog import Catalog
 
+from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.log.log import EventLog
 from lakehouse_assets.engines.probe import Probe
 
@@ -20,7 +23,9 @@ from lakehouse_assets.engines.probe import Probe
 class Platform:
     """`batch_messages` bounds what one bronze commit holds; `memory_limit` is DuckDB's, e.g. `1GB`; `let_floods_in` are
     ids of tables whose batches are taken however many of their messages are refused. `probes` is what must be true of
-    its services; a run waits `patience_seconds` for one that does not answer."""
+    its services; a run waits `patience_seconds` for one that does not answer. `storage` are PyIceberg's properties of
+    an S3 server, its keys among them; none where every file is local. CSV files are delivered to `deliveries`, a
+    location in that storage; without one to the folder `files` of `home`."""
 
     name: str
     home: Path
@@ -33,3 +38,21 @@ class Platform:
     let_floods_in: frozenset[str] = frozenset()
     probes: tuple[Probe, ...] = ()
     patience_seconds: float = 0.0
+    storage: Mapping[str, str] = field(default_factory=dict, repr=False)
+    deliveries: str = ""
+
+    def open_duckdb(self) -> duckdb.DuckDBPyConnection:
+        """A session of its own, which reads the files of every table."""
+        return connect(self.memory_limit, storage=self.storage)
+
+    @property
+    def files(self) -> str:
+        """Where CSV files are delivered, as `<source>/<table>/<name>.csv`."""
+        return self.deliveries.rstrip("/") or str(self.home / "files")
+
+    def open_files(self) -> FileSystem:
+        """The same as a file system, paths relative to it."""
+        from lakehouse_assets.engines.iceberg.storage import file_system
+
+        system, root = file_system(self.storage, self.deliveries or f"file://{self.home}/files")
+        return SubTreeFileSystem(root.rstrip("/"), system)

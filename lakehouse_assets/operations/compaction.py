@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import FileScanTask, Table
 
-from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.iceberg.commit import commit, discard
 from lakehouse_assets.engines.iceberg.rewrite_files import rewrite_files
 from lakehouse_assets.engines.iceberg.scan import bytes_of, manifests, tasks
@@ -104,7 +103,7 @@ def compact(platform: Platform, identifier: str, sizes: Sizes = Sizes()) -> Iter
     catalog = platform.open_catalog()
     for group in plan(catalog.load_table(identifier), sizes):
         table = catalog.load_table(identifier)
-        with connect(platform.memory_limit) as conn:
+        with platform.open_duckdb() as conn:
             added = rewrite_files(conn, table, group.tasks, sizes.target)
         yield _swapped(platform, group, added)
     if merged := _merge_manifests(platform, identifier, sizes):

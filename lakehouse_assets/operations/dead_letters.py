@@ -22,7 +22,6 @@ from lakehouse_assets.bronze import dead_letters
 from lakehouse_assets.bronze.dead_letters import Replayed
 from lakehouse_assets.bronze.schema import spec
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.iceberg.tables import ensure, load
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.operations.decisions import told
@@ -110,7 +109,7 @@ class Found:
 
 def groups(platform: Platform, kind: Kind, table: Table, wanted: Filter) -> list[Group]:
     """The rows by rule, the most frequent first."""
-    with connect(platform.memory_limit) as conn:
+    with platform.open_duckdb() as conn:
         rows = _select(
             conn,
             platform,
@@ -130,7 +129,7 @@ def shown(
     platform: Platform, kind: Kind, table: Table, wanted: Filter, limit: int, unmasked: bool = False
 ) -> list[Found]:
     """The first rows by place. Unmasked they hold what the source sent, PII included."""
-    with connect(platform.memory_limit) as conn:
+    with platform.open_duckdb() as conn:
         rows = _select(
             conn,
             platform,
@@ -187,7 +186,7 @@ def masked(table: Table, content: object) -> object:
 
 def _places(platform: Platform, kind: Kind, table: Table, wanted: Filter) -> Iterator[pa.Table]:
     """The places of open rows, in their order, at most a batch's number at once."""
-    with connect(platform.memory_limit) as conn:
+    with platform.open_duckdb() as conn:
         _select(conn, platform, kind, table, wanted, None)
         found = conn.sql("""
             select distinct topic, partition, "offset" from found where discarded_at is null

@@ -27,7 +27,7 @@ from lakehouse_assets.bronze.land import state
 from lakehouse_assets.contracts.registry import sources, tables
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.debezium import position
-from lakehouse_assets.engines.duckdb.session import connect, select
+from lakehouse_assets.engines.duckdb.session import select
 from lakehouse_assets.engines.iceberg.commit import commit, marks
 from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.iceberg.settle import settled
@@ -110,7 +110,7 @@ def _landed(platform: Platform, source: str) -> list[tuple[Table, IcebergTable]]
 def _plan(platform: Platform, table: Table, bronze: IcebergTable, since: datetime | None) -> Beginning:
     silver = load(platform.open_catalog(), schema.changes_name(table))
     ends = _ends(platform, table, bronze)
-    with connect(platform.memory_limit) as conn:
+    with platform.open_duckdb() as conn:
         _tell(conn, bronze, marks(silver) if silver is not None else {}, since)
         begun = {**ends, **_first_offsets(conn)}
     days = _folded_days(platform, table, bronze, begun)
@@ -167,7 +167,7 @@ def _folded_days(
     """The days of changes beyond the first offsets that were folded already; None where none were."""
     silver = load(platform.open_catalog(), schema.changes_name(table))
     folded = watermark(silver).offsets if silver is not None else {}
-    with connect(platform.memory_limit) as conn:
+    with platform.open_duckdb() as conn:
         conn.register("folded_places", places(folded, pa.int64()))
         conn.register("begun_places", places({str(p): offset for p, offset in begun.items()}, pa.int64()))
         [(first, last)] = conn.execute(f"""

@@ -17,7 +17,6 @@ from lakehouse_assets.bronze.schema import spec as bronze_spec
 from lakehouse_assets.contracts.registry import tables
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.dbt.plan import plan
-from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.iceberg.tables import load
 from lakehouse_assets.engines.log.log import LogError
 from lakehouse_assets.engines.platform import Platform
@@ -83,7 +82,7 @@ def _may_land(platform: Platform, table: Table) -> bool:
 def _moved_models(platform: Platform) -> Iterator[dg.AssetKey]:
     project = manifest.project()
     models = [m for m in project.models.values() if m.strategy != "days"]
-    with connect(platform.memory_limit) as conn:
+    with platform.open_duckdb() as conn:
         for model in plan(conn, looking_at(platform, project, models), models).run:
             yield asset_key(model.identifier)
     for mart in daily_marts(project):

@@ -19,6 +19,7 @@ import pyarrow.fs as pafs
 from pyiceberg.table import Table
 
 from lakehouse_assets.engines.iceberg.reachable import Sizes, needed
+from lakehouse_assets.engines.iceberg.storage import of_table, path_of
 from lakehouse_assets.engines.platform import Platform
 
 FLOOR = timedelta(hours=24)
@@ -62,8 +63,8 @@ def _orphans(table: Table, age: timedelta, now: datetime) -> tuple[Sizes, Sizes]
         )
     held = {f.location: f for f in _listed(table)}
     table.refresh()
-    named = {_path(location) for location in (*needed(table, table.metadata.snapshots), *_metadata(table))}
-    old = {at: f.size for at, f in held.items() if at not in named and f.modified <= now - age}
+    named = {path_of(location) for location in (*needed(table, table.metadata.snapshots), *_metadata(table))}
+    old = {at: f.size for at, f in held.items() if path_of(at) not in named and f.modified <= now - age}
     return {at: f.size for at, f in held.items()}, old
 
 
@@ -75,11 +76,12 @@ class _File:
 
 
 def _listed(table: Table) -> Iterator[_File]:
-    system, root = pafs.FileSystem.from_uri(table.location())
+    system, root = of_table(table)
+    before = table.location().removesuffix(root)
     selector = pafs.FileSelector(root, recursive=True, allow_not_found=True)
     for info in system.get_file_info(selector):
         if info.type == pafs.FileType.File:
-            yield _File(info.path, info.size or 0, info.mtime or datetime.now(UTC))
+            yield _File(f"{before}{info.path}", info.size or 0, info.mtime or datetime.now(UTC))
 
 
 def _metadata(table: Table) -> Iterator[str]:
@@ -87,10 +89,6 @@ def _metadata(table: Table) -> Iterator[str]:
     yield table.metadata_location
     yield from (entry.metadata_file for entry in table.metadata.metadata_log)
     yield from (statistics.statistics_path for statistics in table.metadata.statistics)
-
-
-def _path(location: str) -> str:
-    return str(pafs.FileSystem.from_uri(location)[1])
 
 
 def _removed(table: Table, held: Sizes, orphaned: Sizes) -> Removed:

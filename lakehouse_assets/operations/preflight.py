@@ -11,7 +11,7 @@ import dagster as dg
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_exponential
 
 from lakehouse_assets.bronze.assets import source_key
-from lakehouse_assets.bronze.land_files import folder
+from lakehouse_assets.bronze.deliveries import deliveries
 from lakehouse_assets.contracts.registry import tables
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.platform import Platform
@@ -96,8 +96,7 @@ def _of_source(platform: Platform, table: Table) -> Iterator[str]:
     """A topic or folder that is not there yet is empty, not unreachable."""
     try:
         if table.source.kind == "files":
-            there = folder(platform, table)
-            _ = there.exists() and list(there.iterdir())
+            deliveries(platform, table)
         else:
             platform.log.bounds(table.topic)
     except Exception as error:

@@ -19,7 +19,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from pyiceberg.catalog import Catalog
 
 from lakehouse_assets.engines.clickhouse.client import connect as connect_clickhouse
-from lakehouse_assets.engines.duckdb.session import connect, literal, local_path, register_files
+from lakehouse_assets.engines.duckdb.session import literal, local_path, register_files
 from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.mendable import BadInput, Mendable
@@ -60,7 +60,7 @@ def _ask_duckdb(platform: Platform, sql: str) -> Iterator[Answer]:
     catalog = platform.open_catalog()
     known = _identifiers(catalog)
     paths: list[str] = []
-    with connect(platform.memory_limit) as conn, tempfile.TemporaryDirectory(prefix="lakehouse-query-") as spill:
+    with platform.open_duckdb() as conn, tempfile.TemporaryDirectory(prefix="lakehouse-query-") as spill:
         try:
             _require_select(conn, sql)
             paths += _register(conn, catalog, _named(sql, known))

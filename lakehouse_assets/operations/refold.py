@@ -10,7 +10,6 @@ from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.iceberg.commit import DROPPED_THROUGH, marks
 from lakehouse_assets.engines.iceberg.roll_back import marks_at
 from lakehouse_assets.engines.iceberg.tables import load
@@ -25,7 +24,7 @@ def missing(platform: Platform, contract: Table, silver: IcebergTable, target: S
     if bronze is None or DROPPED_THROUGH not in marks(bronze):
         return 0
     then, now = marks_at(silver, target), marks(silver)
-    with connect(platform.memory_limit) as conn:
+    with platform.open_duckdb() as conn:
         sql = between_sql(conn, bronze, watermark_of(then).offsets, watermark_of(now).offsets)
         [(held,)] = conn.execute(f"select count(*) from ({sql})").fetchall()
     return max(0, account(now).taken_in - account(then).taken_in - int(held))

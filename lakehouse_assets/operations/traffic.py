@@ -1,21 +1,27 @@
 """Appends generated user events to the event log: as fast as it goes, or at a rate until told to stop.
 
 A later call goes on where the log ends, in time and in offsets, with a stream of its own, so that no identifier comes
-twice. Where it stops: it writes the log in files; what an event looks like is `sources/events.py`'s.
+twice. Where it stops: what an event looks like is `sources/events.py`'s.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import partial
 
+from lakehouse_assets.engines.log.kafka_log import KafkaLog
 from lakehouse_assets.engines.log.log import EventLog
+from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.mendable import BadInput
+from lakehouse_assets.sources import kafka_writer, writer
 from lakehouse_assets.sources.events import START, TOPIC, EventStream, Traffic
-from lakehouse_assets.sources.writer import append
+from lakehouse_assets.sources.messages import Message
+
+Append = Callable[[Sequence[Message]], object]
+"""Puts messages at the end of the log."""
 
 BLOCK = 20_000
 WAKES_PER_SECOND = 5
@@ -32,6 +38,13 @@ class LogEnd:
 
     offsets: int
     at: datetime | None
+
+
+def appender(platform: Platform) -> Append:
+    """Into Kafka, or into the log in files."""
+    if isinstance(platform.log, KafkaLog):
+        return partial(kafka_writer.append, platform.log.settings)
+    return partial(writer.append, platform.home / "events")
 
 
 def log_end(log: EventLog, topic: str = TOPIC) -> LogEnd:
@@ -54,7 +67,7 @@ def stream_seed(seed: int, end: LogEnd) -> int:
 
 
 def write_count(
-    events: Path, log: EventLog, traffic: Traffic, count: int, wrote: Callable[[int], None] = lambda _: None
+    append: Append, log: EventLog, traffic: Traffic, count: int, wrote: Callable[[int], None] = lambda _: None
 ) -> int:
     """`count` events at the traffic's rate from the log's end on, at once. Raises TooFarAhead before the first."""
     end = log_end(log)
@@ -68,13 +81,13 @@ def write_count(
     stream = EventStream(_continued(traffic, end, start))
     for done in range(0, count, BLOCK):
         block = stream.take(min(BLOCK, count - done)).messages
-        append(events, block)
+        append(block)
         wrote(len(block))
     return count
 
 
 def write_live(
-    events: Path,
+    append: Append,
     log: EventLog,
     traffic: Traffic,
     wait: Callable[[float], bool],
@@ -91,7 +104,7 @@ def write_live(
         due = min(until, max(due, datetime.now(UTC)))
         messages = stream.until(due).messages
         if messages:
-            append(events, messages)
+            append(messages)
             wrote(len(messages))
 
 

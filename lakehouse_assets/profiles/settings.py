@@ -89,6 +89,7 @@ class Settings(BaseModel):
     catalog_uri: WebAddress | None = None
     catalog_credential: SecretStr | None = None
     warehouse: str | None = Field(default=None, min_length=1)
+    deliveries: str = Field(default="", pattern=r"^(s3://[a-z0-9][a-z0-9.-]*(/[A-Za-z0-9._=-]+)*/?)?$")
     s3_endpoint: WebAddress | None = None
     s3_access_key: SecretStr | None = None
     s3_secret_key: SecretStr | None = None

@@ -9,6 +9,7 @@ from clickhouse_connect.driver.client import Client
 from pydantic import SecretStr
 from pyiceberg.catalog import Catalog
 
+from lakehouse_assets.engines.iceberg.storage import RETRIES
 from lakehouse_assets.engines.log.kafka_log import KafkaLog
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.profiles import probes
@@ -20,9 +21,9 @@ def platform(settings: Settings) -> Platform:
     """`settings` of profile `stack`, which holds the addresses."""
 
     def open_catalog() -> Catalog:
-        from pyiceberg.catalog.rest import RestCatalog
+        from lakehouse_assets.engines.iceberg.rest import PatientCatalog
 
-        return RestCatalog("lakehouse", **catalog_properties(settings))
+        return PatientCatalog("lakehouse", **catalog_properties(settings))
 
     def open_clickhouse() -> Client:
         import clickhouse_connect
@@ -50,6 +51,8 @@ def platform(settings: Settings) -> Platform:
         let_floods_in=frozenset(filter(None, settings.let_floods_in.split(","))),
         probes=probes.stack(settings, kafka, catalog_properties(settings), catalog, clickhouse),
         patience_seconds=settings.patience_seconds,
+        storage=storage_properties(settings),
+        deliveries=settings.deliveries,
     )
 
 
@@ -71,11 +74,19 @@ def kafka_settings(settings: Settings) -> dict[str, str]:
 
 def catalog_properties(settings: Settings) -> dict[str, str]:
     """PyIceberg's properties of the REST catalog and of its storage; holds the keys."""
+    known: dict[str, object] = {
+        "uri": settings.catalog_uri,
+        "credential": settings.catalog_credential,
+        "warehouse": settings.warehouse,
+    }
+    return _given(known) | storage_properties(settings)
+
+
+def storage_properties(settings: Settings) -> dict[str, str]:
+    """PyIceberg's properties of the S3 server; holds the keys."""
     return _given(
         {
-            "uri": settings.catalog_uri,
-            "credential": settings.catalog_credential,
-            "warehouse": settings.warehouse,
+            **RETRIES,
             "s3.endpoint": settings.s3_endpoint,
             "s3.access-key-id": settings.s3_access_key,
             "s3.secret-access-key": settings.s3_secret_key,

@@ -12,7 +12,6 @@ import dagster as dg
 
 from lakehouse_assets.asset_facts import asset_key, column_lineage, column_schema, earlier_result, preview, size
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.iceberg.commit import marks
 from lakehouse_assets.engines.iceberg.tables import TableSpec
 from lakehouse_assets.engines.platform import Platform
@@ -52,7 +51,7 @@ def table_rule_checks(platform: Platform, tables: Iterable[Table]) -> dg.AssetCh
 
     @dg.multi_asset_check(name=f"check_{listed[0].source.name}", specs=specs, can_subset=True)
     def check_rules(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        with connect(platform.memory_limit) as conn:
+        with platform.open_duckdb() as conn:
             for table in listed:
                 for column in table.live_columns:
                     for rule in column.table_rules:
@@ -161,7 +160,7 @@ def _described(
 ) -> Iterator[Event]:
     handle = platform.open_catalog().load_table(spec.identifier)
     masked = {c.name for c in table.columns if c.pii}
-    with connect(platform.memory_limit) as conn:
+    with platform.open_duckdb() as conn:
         shown: dict[str, Any] = {} if counts["unchanged"] else {"preview": preview(conn, handle, masked)}
         if unknown := undeclared(table, marks(handle)):
             shown["undeclared_columns"] = unknown

@@ -189,7 +189,7 @@ def _beyond(mark: Watermark) -> BooleanExpression:
 
 def _windows(bronze: IcebergTable, mark: Watermark, snapshot_id: int, rows: int) -> Iterator[Slice]:
     """By offset, where the snapshots since the watermark have expired: the backlog may be the whole table."""
-    with connect() as conn:
+    with connect(storage=bronze.io.properties) as conn:
         register(conn, bronze, Slice(data_files(bronze, _beyond(mark)), snapshot_id, {}), mark)
         spans = {
             place: (first, end)

@@ -21,7 +21,7 @@ from pyiceberg.expressions import And, GreaterThan, LessThanOrEqual
 from pyiceberg.table import Table as IcebergTable
 
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.duckdb.session import connect, quoted, register_files
+from lakehouse_assets.engines.duckdb.session import quoted, register_files
 from lakehouse_assets.engines.iceberg import rewrite
 from lakehouse_assets.engines.iceberg.commit import LOAD_SEQUENCE, commit, discard, marks, next_sequence
 from lakehouse_assets.engines.iceberg.progress import moved
@@ -74,7 +74,7 @@ def _drain(platform: Platform, table: Table, done: list[int]) -> None:
     changes = load(catalog, schema.changes_name(table))
     if changes is None or not moved(changes, through(current, changes)):
         return
-    conn = connect(platform.memory_limit)
+    conn = platform.open_duckdb()
     for upper in _uppers(conn, changes, through(current, changes)):
         done.append(_fold(conn, table, changes, catalog.load_table(schema.current_name(table)), upper))
 

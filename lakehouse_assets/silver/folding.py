@@ -23,7 +23,6 @@ from pyiceberg.table import Table as IcebergTable
 
 from lakehouse_assets.bronze.flood import First, Flood, refuse_flood
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.iceberg.commit import DAYS, LOAD_SEQUENCE, commit, discard, marks, next_sequence
 from lakehouse_assets.engines.iceberg.scan import rows_of
 from lakehouse_assets.engines.iceberg.settle import settled
@@ -110,7 +109,7 @@ def _drain(
     bronze = load(catalog, f"bronze.{table.id}")
     if bronze is None:
         return
-    conn = connect(platform.memory_limit)
+    conn = platform.open_duckdb()
     for piece in bronze_slice.slices(bronze, bronze_slice.watermark(silver)):
         silver = catalog.load_table(spec.identifier)
         offsets = bronze_slice.register(conn, bronze, piece, bronze_slice.watermark(silver))

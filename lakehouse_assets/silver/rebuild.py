@@ -33,7 +33,7 @@ from lakehouse_assets.bronze.epochs import epochs
 from lakehouse_assets.bronze.land import state
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.debezium.position import within_epoch
-from lakehouse_assets.engines.duckdb.session import connect, quoted, select
+from lakehouse_assets.engines.duckdb.session import quoted, select
 from lakehouse_assets.engines.iceberg.commit import DROPPED_THROUGH, LOST, REBUILT_DAYS, marks
 from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.iceberg.settle import settled
@@ -111,7 +111,7 @@ def _rebuild(
     require_bronze(table, bronze, days.first, needed)
     folded = watermark(silver).offsets
     _require_landed(table, bronze, folded)
-    work = Work(connect(platform.memory_limit), catalog, table, bronze, silver, folded)
+    work = Work(platform.open_duckdb(), catalog, table, bronze, silver, folded)
     replaced = data_files(silver, days.inside)
     merged = merge(work, days, replaced)
     [(judged,)] = work.conn.execute("select count(*) from judged").fetchall()

@@ -23,7 +23,7 @@ from pyiceberg.table import Table as IcebergTable
 
 from lakehouse_assets.bronze.dead_letters import PLACE
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.duckdb.session import connect, literal, select
+from lakehouse_assets.engines.duckdb.session import literal, select
 from lakehouse_assets.engines.iceberg import rewrite
 from lakehouse_assets.engines.iceberg.commit import commit, discard
 from lakehouse_assets.engines.iceberg.scan import data_files
@@ -173,7 +173,7 @@ def _set_aside(platform: Platform, table: Table, chosen: pa.Table) -> int:
     handle = held(platform.open_catalog())
     if handle is None:
         return 0
-    with connect(platform.memory_limit) as conn:
+    with platform.open_duckdb() as conn:
         keys = chosen.select(PLACE).append_column("table", pa.repeat(table.id, chosen.num_rows))
         matched = rewrite.match(conn, handle, keys).rows
         still_open = matched.filter(pc.is_null(matched["discarded_at"]))

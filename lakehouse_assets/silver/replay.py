@@ -20,7 +20,6 @@ from pyiceberg.table import Table as IcebergTable
 
 from lakehouse_assets.bronze.dead_letters import PLACE, CannotReplay, Replayed
 from lakehouse_assets.contracts.table import SourceKind, Table
-from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.iceberg import rewrite
 from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.iceberg.tables import TableSpec, ensure, load
@@ -50,7 +49,7 @@ def _replay(platform: Platform, table: Table, chosen: pa.Table) -> Replayed:
     listed = rejects.held(catalog)
     if bronze is None or listed is None:
         return Replayed()
-    with connect(platform.memory_limit) as conn:
+    with platform.open_duckdb() as conn:
         work = Work(conn, catalog, table, bronze, silver, watermark(silver).offsets)
         waiting = _waiting(work, listed, chosen)
         if not waiting.num_rows:

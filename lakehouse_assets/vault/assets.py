@@ -15,7 +15,6 @@ from pyiceberg.catalog import Catalog
 from lakehouse_assets.asset_facts import earlier_result
 from lakehouse_assets.engines.dbt.invocation import DayRange
 from lakehouse_assets.engines.dbt.project import Model, Project
-from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.iceberg.tables import load
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.partitions import DAILY, FIRST_DAY
@@ -68,7 +67,7 @@ def _assets(
             again |= {m.identifier for m in wanted}  # whoever names days wants them built anew
         tested = {m.identifier: mark for m in wanted if (mark := _passed_through(m, earlier)) is not None}
         catalog = platform.open_catalog()
-        with connect(platform.memory_limit) as conn:
+        with platform.open_duckdb() as conn:
             for result in build(platform, project, wanted, day_range, chosen.__contains__, again, tested):
                 match result:
                     case Built():

@@ -14,7 +14,6 @@ from typing import Literal
 from lakehouse_assets.engines.dbt.invocation import DayRange, Invocation
 from lakehouse_assets.engines.dbt.plan import plan, tests_of
 from lakehouse_assets.engines.dbt.project import Model, Outcome, Project
-from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.iceberg.scan import sequence_of
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.vault.days import looking_at
@@ -57,7 +56,7 @@ def build(
     Raises DbtFailed after the last when a model failed or was skipped.
     """
     looking = replace(looking_at(platform, project, models), days=days, tested=tested)
-    with connect(platform.memory_limit) as conn:
+    with platform.open_duckdb() as conn:
         planned = plan(conn, looking, models, again)
     for model in planned.unchanged:
         yield Built(model, "unchanged")

@@ -12,7 +12,6 @@ from pathlib import Path
 from lakehouse_assets.engines.dbt import marks
 from lakehouse_assets.engines.dbt.invocation import Invocation
 from lakehouse_assets.engines.dbt.project import Model, Project
-from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.partitions import FIRST_DAY
 from lakehouse_assets.vault import manifest
@@ -36,7 +35,7 @@ def stale_days(platform: Platform, mart_name: str, project: Project | None = Non
     parents = looking.dated_parents_of(model)
     if len(parents) < len(model.parents):
         return set()
-    with connect(platform.memory_limit) as conn:
+    with platform.open_duckdb() as conn:
         return marks.stale_days(conn, model, looking.table(model.identifier), parents, FIRST_DAY)
 
 

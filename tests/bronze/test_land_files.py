@@ -14,7 +14,7 @@ import pytest
 from lakehouse_assets.bronze import land_files as landing
 from lakehouse_assets.bronze.csv_rows import UnreadableFile
 from lakehouse_assets.bronze.land import Landed
-from lakehouse_assets.bronze.land_files import folder, has_news, identities, land_files
+from lakehouse_assets.bronze.land_files import has_news, identities, land_files
 from lakehouse_assets.bronze.schema import spec
 from lakehouse_assets.contracts import registry
 from lakehouse_assets.engines.iceberg.scan import ancestors
@@ -28,8 +28,12 @@ ORDERS = registry.table("retail_orders")
 HEADER = ",".join(c.name for c in ORDERS.columns)
 
 
+def _folder(platform: Platform) -> Path:
+    return platform.home / "files" / "retail" / "orders"
+
+
 def _drop(platform: Platform, name: str, *lines: str) -> Path:
-    path = folder(platform, ORDERS) / name
+    path = _folder(platform) / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join((HEADER, *lines, "")), encoding="utf-8")
     return path
@@ -43,7 +47,7 @@ def test_every_row_of_every_delivery_lands_in_order(platform: Platform) -> None:
     history = retail(seed=3)
     told = []
     for delivery in history.deliveries:
-        path = folder(platform, ORDERS) / f"{delivery.number:03d}.csv"
+        path = _folder(platform) / f"{delivery.number:03d}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(csv_text(delivery.rows["orders"]), encoding="utf-8")
         told += delivery.rows["orders"]
@@ -126,9 +130,9 @@ def test_a_second_lander_in_between_doubles_no_file_and_none_is_left_out(
         files = write(table, found)
         if not raced:
             raced.append(1)
-            (folder(platform, ORDERS) / "1.csv").rename(folder(platform, ORDERS) / ".later")
+            (_folder(platform) / "1.csv").rename(_folder(platform) / ".later")
             land_files(platform, ORDERS)
-            (folder(platform, ORDERS) / ".later").rename(folder(platform, ORDERS) / "1.csv")
+            (_folder(platform) / ".later").rename(_folder(platform) / "1.csv")
         return files
 
     monkeypatch.setattr(landing, "write_files", another_lands_first)
@@ -144,11 +148,11 @@ def test_a_second_lander_between_looking_and_loading_doubles_no_file(
     _drop(platform, "a.csv", _order(1))
     hashed, raced = landing.content_hash, []
 
-    def another_lands_first(path: Path) -> str:
+    def another_lands_first(*file: Any) -> str:
         if not raced:
             raced.append(1)
             land_files(platform, ORDERS)
-        return hashed(path)
+        return hashed(*file)
 
     monkeypatch.setattr(landing, "content_hash", another_lands_first)
     assert land_files(platform, ORDERS) == Landed()
@@ -193,7 +197,7 @@ def test_a_file_of_nothing_but_bad_records_or_of_no_record_is_landed_too(platfor
 
 def test_a_file_without_a_header_stops_the_run_and_keeps_what_was_landed(platform: Platform) -> None:
     _drop(platform, "a.csv", _order(1))
-    (folder(platform, ORDERS) / "b.csv").write_text("1,2\n")
+    (_folder(platform) / "b.csv").write_text("1,2\n")
     with pytest.raises(UnreadableFile, match=r"b\.csv, line 1: the header lacks order_id"):
         land_files(platform, ORDERS)
     assert places(platform, ORDERS) == [(0, 0)]
@@ -229,7 +233,7 @@ def test_a_table_that_was_rolled_back_lands_again_exactly_the_files_that_were_ro
     table = catalog.load_table(spec(ORDERS).identifier)
     first = list(ancestors(table))[-1]
     table.manage_snapshots().rollback_to_snapshot(first.snapshot_id).commit()
-    (folder(platform, ORDERS) / "1.csv").rename(folder(platform, ORDERS) / "9.csv")
+    (_folder(platform) / "1.csv").rename(_folder(platform) / "9.csv")
     assert has_news(platform, ORDERS)
     assert land_files(platform, ORDERS) == Landed(2, 0, 2)
     assert [json.loads(r["data"])["order_id"] for r in rows(platform, ORDERS)] == ["0", "2", "1"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lakehouse_assets.engines.iceberg.storage import RETRIES
 from lakehouse_assets.profiles import stack
 from lakehouse_assets.profiles.settings import Settings
 
@@ -53,4 +54,4 @@ def test_secrets_reach_the_clients_and_no_text_of_the_platform(tmp_path: Path) -
 def test_without_a_login_no_login_is_configured(tmp_path: Path) -> None:
     settings = _settings(tmp_path)
     assert set(stack.kafka_settings(settings)) == {"bootstrap.servers", "security.protocol"}
-    assert set(stack.catalog_properties(settings)) == {"uri", "warehouse", "s3.region"}
+    assert set(stack.catalog_properties(settings)) == {"uri", "warehouse", "s3.region", *RETRIES}

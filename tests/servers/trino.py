@@ -72,8 +72,8 @@ class Trino(Server):
             **self._variables,
         }
 
-    def connect(self, catalog: str = "lakehouse") -> Connection:
-        return trino.dbapi.connect(host="127.0.0.1", port=self.port, user=USER, catalog=catalog)
+    def connect(self, catalog: str = "lakehouse", **options: Any) -> Connection:
+        return trino.dbapi.connect(host="127.0.0.1", port=self.port, user=USER, catalog=catalog, **options)
 
     def rows(self, sql: str, catalog: str = "lakehouse") -> list[Any]:
         with self.connect(catalog) as connection:

@@ -19,8 +19,9 @@ from tests.servers.s3 import S3
 from tests.servers.server import Server
 from tests.servers.trino import Trino
 
+from .watched import watch, watched
+
 S = TypeVar("S", bound=Server)
-_RUNNING = pytest.StashKey[list[Server]]()
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +78,7 @@ def lake_with_trino(lake: Lake, trino: Trino) -> Lake:
 
 def _running(request: pytest.FixtureRequest, server: S) -> Iterator[S]:
     with server:
-        request.config.stash.setdefault(_RUNNING, []).append(server)
+        watch(request.config, server)
         yield server
 
 
@@ -85,6 +86,6 @@ def _running(request: pytest.FixtureRequest, server: S) -> Iterator[S]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed:
-        for server in item.config.stash.get(_RUNNING, []):
+        for server in watched(item.config):
             report.sections.append((f"log of {server.name}", server.tail()))
     return report

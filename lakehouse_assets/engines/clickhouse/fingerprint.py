@@ -53,7 +53,7 @@ def of_mart(table: Table, months: Collection[int] | None, month_of: str | None, 
         where = f" where year({column}) * 100 + month({column}) in ({_listed(months)})"
         files = data_files(table, _within(table.schema(), month_of, months))
     sums = [_duckdb_sum(f) for f in _numeric(table.schema())]
-    with session.connect(memory_limit) as conn:
+    with session.connect(memory_limit, storage=table.io.properties) as conn:
         statement = f"select {', '.join(['count(*)', *sums])} from ({session.select(table, files)}){where}"
         rows = conn.execute(statement).fetchall()
     return _fingerprint(table.schema(), rows[0])

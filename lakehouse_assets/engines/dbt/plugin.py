@@ -17,6 +17,7 @@ from dbt.adapters.duckdb.utils import TargetConfig
 from lakehouse_assets.engines.dbt import views
 from lakehouse_assets.engines.dbt.invocation import current
 from lakehouse_assets.engines.dbt.store import store
+from lakehouse_assets.engines.duckdb.session import read_s3
 
 
 class Plugin(BasePlugin):
@@ -34,6 +35,7 @@ class Plugin(BasePlugin):
         invocation = current()
         if invocation is not None:
             conn.execute("set TimeZone = 'UTC'")
+            read_s3(conn, invocation.catalog.properties)
             views.make_all(conn, invocation)
 
     def store(self, target_config: TargetConfig) -> None:

@@ -7,7 +7,7 @@ Where it stops: which files to read is `engines/iceberg/scan.py`'s; nothing is w
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import unquote, urlparse
 
 import duckdb
@@ -32,8 +32,13 @@ _DUCKDB_TYPES: dict[type[iceberg.IcebergType], str] = {
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 
 
-def connect(memory_limit: str = "1GB", threads: int = 2) -> duckdb.DuckDBPyConnection:
-    """An in-memory session in UTC that neither looks for nor loads an extension."""
+def connect(
+    memory_limit: str = "1GB", threads: int = 2, storage: Mapping[str, str] | None = None
+) -> duckdb.DuckDBPyConnection:
+    """An in-memory session in UTC that neither looks for nor loads an extension.
+
+    With `storage`, PyIceberg's properties of a catalog or a table, it reads that S3 server's files too.
+    """
     conn = duckdb.connect(
         config={
             "memory_limit": memory_limit,
@@ -46,7 +51,20 @@ def connect(memory_limit: str = "1GB", threads: int = 2) -> duckdb.DuckDBPyConne
     conn.execute("set TimeZone = 'UTC'")
     # Where Python runs a text and not a file, DuckDB takes it for a terminal.
     conn.execute("set enable_progress_bar = false")
+    read_s3(conn, storage or {})
     return conn
+
+
+def read_s3(conn: duckdb.DuckDBPyConnection, storage: Mapping[str, str]) -> None:
+    """Has pyarrow read what lies at `s3://`, where the properties name such a server: DuckDB's own reader of S3 is an
+    extension, which is downloaded."""
+    if not any(name.startswith("s3.") for name in storage):
+        return
+    from fsspec.implementations.arrow import ArrowFSWrapper  # type: ignore[import-untyped]
+
+    from lakehouse_assets.engines.iceberg.storage import file_system
+
+    conn.register_filesystem(ArrowFSWrapper(file_system(storage, "s3://")[0]))
 
 
 def quoted(identifier: str) -> str:
