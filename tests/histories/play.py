@@ -189,17 +189,22 @@ class Play:
 
     def retain(self, number: int) -> None:
         """Bronze and, where the number is odd, changes of the days before today or before one of the two before it.
-        Those are so old that nothing more comes of them, and whatever was refused of them was decided on."""
+        Those are so old that nothing more comes of them, and whatever was refused of them was decided on.
+
+        Changes that may have to tell later ones a value that PostgreSQL leaves out are kept: once they are dropped, the
+        value is not known any more.
+        """
         if self.anew is not None:
             return
         self.settle()
-        self.source.clock += _DAY
+        self.source.clock += 4 * _DAY
         self.source.told.clear()
         if load(self.platform.open_catalog(), "silver.rejects"):
             rejects.set_aside(self.platform, self.table, open_rejects(self.platform, self.table))
         day = self.source.clock.date() - number // 2 * _DAY
         kept = (self.table.bronze_retention, self.table.silver_retention)
-        for name, keep in list(zip(names_of(self.table), kept, strict=False))[: 1 + number % 2]:
+        layers = 1 + (number % 2 and not self.history.shape.leaves_out)
+        for name, keep in list(zip(names_of(self.table), kept, strict=False))[:layers]:
             if load(self.platform.open_catalog(), name) and retain(self.platform, name, day + keep):
                 self.counts[f"retained {name.split('.')[0]}"] += 1
                 self.kept = {n: self.sequence(n) for n in names_of(self.table)}

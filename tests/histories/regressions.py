@@ -17,10 +17,7 @@ A_READ_BEHIND_A_DEAD_LETTER = History(
     Shape(), 2, (Write(0, 3, stray=2), Run("misread", 1), Write(3), Read(0), Run("land"), Run("changes"))
 )
 
-_LATER = (Run("retain"), Run("retain"), Run("retain"))
-CHANGES_DROPPED_AND_REBUILT = History(
-    Shape("mariadb"), 2, (Write(0, 3), *_LATER, Run("retain", 3), Write(1, 5)), early=True
-)
+CHANGES_DROPPED_AND_REBUILT = History(Shape("mariadb"), 2, (Write(0, 3), Run("retain", 3), Write(1, 5)), early=True)
 """Of 1 January and landed on the 2nd: bronze still holds what is dropped."""
 
 A_LOG_THAT_BEGINS_WITH_A_READ = History(

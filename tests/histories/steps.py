@@ -182,7 +182,7 @@ WEIGHTS = {
     "roll back": 1,
     "misread": 3,
     "replay": 2,
-    "retain": 2,
+    "retain": 3,
     "crash": 2,
 }
 _DRAWN = tuple(kind for kind, weight in WEIGHTS.items() for _ in range(weight))
