@@ -18,6 +18,7 @@ from dagster._core.instance.ref import InstanceRef
 from dagster_aws.s3.compute_log_manager import S3ComputeLogManager
 
 from lakehouse_assets.contracts import registry
+from lakehouse_assets.engines.clickhouse.publish import GOLD, STAGING
 
 from .compose import ROOT, environment, services
 
@@ -72,7 +73,7 @@ def test_who_reads_gold_may_do_nothing_else(access: dict[str, list[list[Any]]]) 
 
 def test_the_publisher_writes_gold_and_only_there(access: dict[str, list[list[Any]]]) -> None:
     held = [(right, where) for name, right, where in access["grants"] if name == "publisher"]
-    assert {where for right, where in held if right in ("INSERT", "TRUNCATE", "ALTER TABLE")} == {"gold"}
+    assert {where for right, where in held if right in ("INSERT", "TRUNCATE", "ALTER TABLE")} == {GOLD, STAGING}
     assert {"NAMED COLLECTION", "SHOW NAMED COLLECTIONS"} <= {right for right, _ in held}  # `lakehouse live` looks
     assert not {right for right, _ in held} & {"ALL", "ACCESS MANAGEMENT", "CREATE USER", "FILE", "URL", "REMOTE"}
 
