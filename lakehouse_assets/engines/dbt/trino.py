@@ -39,7 +39,7 @@ class TrinoAdapter(dbt_trino.TrinoAdapter):  # type: ignore[misc, name-defined]
         """The query of what model `name` reads of the relation."""
         invocation = _invocation()
         model = invocation.project.model(name)
-        with connect(invocation.memory_limit) as conn:
+        with connect(invocation.memory_limit, storage=invocation.catalog.properties) as conn:
             rows = narrowed(conn, invocation, model, kind, _identifier(relation))
         return f"({select(relation, rows)})" if rows is not None else f"(select * from {no_row(model)})"
 
@@ -56,7 +56,7 @@ class TrinoAdapter(dbt_trino.TrinoAdapter):  # type: ignore[misc, name-defined]
         invocation = _invocation()
         model = invocation.project.model(_identifier(relation))
         table = invocation.catalog.load_table(_identifier(staged))
-        with connect(invocation.memory_limit) as conn:
+        with connect(invocation.memory_limit, storage=invocation.catalog.properties) as conn:
             invocation.keep(model.identifier, store(conn, invocation, model, _plain(table.scan().to_arrow())))
         invocation.catalog.purge_table(_identifier(staged))
 
