@@ -1,8 +1,8 @@
 """What a silver table did with each bronze row: taken, refused, superseded or of no consequence.
 
 The counts are marks of the table, written by the commit that folds the rows: `in` = `out` + `rejected` +
-`superseded` + `ignored` + `retired`, and `out` + `derived` is what Iceberg counts. Where it stops: `checks` compares
-them.
+`superseded` + `ignored` + `retired`, and `out` + `derived` is what Iceberg counts. Each is counted by itself, so that a
+row which a fold loses is missing in the sum. Where it stops: `checks` compares them.
 """
 
 from __future__ import annotations
@@ -40,14 +40,22 @@ class Account:
     def __sub__(self, other: Account) -> Account:
         return Account(*(a - b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
 
-    def after(self, taken_in: int, ignored: int, out: int, rejected: int, derived: int = 0) -> Account:
-        """With `taken_in` rows more, of which `ignored`, and `out` rows more in the table; `rejected` is the total.
-
-        What is neither in the table nor refused nor ignored was superseded.
-        """
-        total, ignored, out = self.taken_in + taken_in, self.ignored + ignored, self.out + out
-        superseded = total - ignored - out - rejected - self.retired
-        return Account(total, out, rejected, superseded, ignored, self.retired, self.derived + derived)
+    def after(
+        self, taken_in: int, ignored: int, out: int, rejected: int, superseded: int | None, derived: int = 0
+    ) -> Account:
+        """With `taken_in` rows more, of which `ignored` and `superseded`, and `out` rows more in the table; `rejected`
+        is the total. None says that nobody counted the superseded ones: what this commit leaves over then is."""
+        if superseded is None:
+            superseded = taken_in - ignored - out - (rejected - self.rejected)
+        return Account(
+            self.taken_in + taken_in,
+            self.out + out,
+            rejected,
+            self.superseded + superseded,
+            self.ignored + ignored,
+            self.retired,
+            self.derived + derived,
+        )
 
     def without(self, rows: int) -> Account:
         """After retention dropped so many rows of the table."""

@@ -109,6 +109,16 @@ def first_deliveries_sql(table: Table) -> str:
     select {keys}, change_position from stored s semi join fresh i on {same}"""
 
 
+def superseded_sql(table: Table) -> str:
+    """`incoming`, `stored` -> how many changes were told before, or are told more than once; the ends of snapshots,
+    which no message of their own tells, are not counted."""
+    identity = ", ".join([*(quoted(k) for k in table.key), "change_position"])
+    same = " and ".join(f"s.{quoted(k)} is not distinct from t.{quoted(k)}" for k in (*table.key, "change_position"))
+    return f"""
+    with told as (select {identity} from incoming where not ({IS_SNAPSHOT_END}))
+    select count(*) - (select count(*) from (select distinct * from told) t anti join stored s on {same}) from told"""
+
+
 def rows_sql(table: Table, load_sequence: int) -> str:
     """`resolved` (fresh and revised rows, filled in) -> rows of the table."""
     names = ", ".join(quoted(c.name) for c in table.columns)

@@ -42,6 +42,7 @@ from lakehouse_assets.silver.changes_sql import (
     first_deliveries_sql,
     incoming_sql,
     rows_sql,
+    superseded_sql,
 )
 from lakehouse_assets.silver.folding import Folded, Merged, Work, fold_bronze
 from lakehouse_assets.silver.moved_reads import left_behind, take_following
@@ -97,7 +98,9 @@ def _merge_again(work: Work, moved: pa.Table | None = None) -> Merged:
     known = marks(work.silver)
     ended = end_snapshots(work.conn, known, known.get(HIGHEST, ""))
     merged = merge(work, moved=moved)
-    return replace(merged, summary={**merged.summary, **highest(work.conn, known), **ended}, rejudged=True)
+    return replace(
+        merged, summary={**merged.summary, **highest(work.conn, known), **ended}, rejudged=True, superseded=None
+    )
 
 
 def _merge_slice(work: Work) -> Merged:
@@ -190,6 +193,7 @@ def merge(
     late = conn.sql(f"select distinct {identity} from incoming where is_late").to_arrow_table()
     conn.register("stored", rewrite.match(conn, silver, late, outside).rows)
     conn.execute(first_deliveries_sql(table))
+    [(superseded,)] = conn.execute(superseded_sql(table)).fetchall()
     if moved is not None:
         conn.register("moved", moved)
         conn.execute(f"insert into displaced select {identity} from moved")
@@ -206,7 +210,7 @@ def merge(
     days = {*rows.column("change_date").to_pylist(), *revisited, *(day for day, _ in gone)}
     added = rewrite.replace(conn, silver, found, rows)
     derived = ends - sum(count for _, count in gone)
-    return Merged(added, [*found.files, *replaced], days=days, derived=derived)
+    return Merged(added, [*found.files, *replaced], days=days, superseded=superseded, derived=derived)
 
 
 def _snapshot_ends(conn: duckdb.DuckDBPyConnection, rows: pa.Table) -> int:

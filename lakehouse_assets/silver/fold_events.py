@@ -38,7 +38,8 @@ def again(work: Work) -> Merged:
     """`bronze_rows` below the watermark, folded once more; those that the table holds already change nothing. They are
     no longer ignored, as dead letters were."""
     merged = _merge_slice(work)
-    return replace(merged, taken_in=0, ignored=merged.ignored - merged.taken_in, rejudged=True)
+    ignored = merged.ignored - merged.taken_in
+    return replace(merged, taken_in=0, ignored=ignored, rejudged=True, superseded=None)
 
 
 def _merge_slice(work: Work) -> Merged:
@@ -80,7 +81,17 @@ def merge(
         ignored,
         days,
         rejudged=overturned.num_rows > 0,
+        superseded=None if overturned.num_rows else _superseded(work),
     )
+
+
+def _superseded(work: Work) -> int:
+    """How many events were told before, or are told more than once, with the same content."""
+    keys = ", ".join(quoted(k) for k in work.table.key)
+    [(count,)] = work.conn.execute(f"""
+        select count(*) - (select count(*) from (select distinct {keys} from incoming) anti join stored using ({keys}))
+        from incoming anti join refused using (topic, partition, "offset")""").fetchall()
+    return int(count)
 
 
 def _add_copies(work: Work, keys: pa.Table) -> None:

@@ -30,7 +30,8 @@ def fold_files(platform: Platform, table: Table) -> Folded:
 def again(work: Work) -> Merged:
     """`bronze_rows` below the watermark, folded once more; a row that a later one replaced changes nothing."""
     merged = _merge_slice(work)
-    return replace(merged, taken_in=0, ignored=merged.ignored - merged.taken_in, rejudged=True)
+    ignored = merged.ignored - merged.taken_in
+    return replace(merged, taken_in=0, ignored=ignored, rejudged=True, superseded=None)
 
 
 def _merge_slice(work: Work) -> Merged:
@@ -55,7 +56,12 @@ def _merge_slice(work: Work) -> Merged:
     names = ", ".join(quoted(n) for n in schema.files(table).schema.names if n != "load_sequence")
     rows = conn.sql(f"select {names}, {next_sequence(silver)}::bigint as load_sequence from latest").to_arrow_table()
     [(taken_in, valid)] = conn.execute("select count(*), count(data) from bronze_rows").fetchall()
-    return Merged(rewrite.replace(conn, silver, found, rows), found.files, taken_in, taken_in - valid)
+    [(superseded,)] = conn.execute(f"""
+        with told as (select {keys} from staged where misfit is null and len(broken) = 0)
+        select count(*) - (select count(*) from (select distinct * from told) anti join held using ({keys})) from told
+        """).fetchall()
+    added = rewrite.replace(conn, silver, found, rows)
+    return Merged(added, found.files, taken_in, taken_in - valid, superseded=superseded)
 
 
 def _staged_sql(table: Table) -> str:

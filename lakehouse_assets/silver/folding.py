@@ -66,8 +66,10 @@ class Work:
 @dataclass(frozen=True)
 class Merged:
     """Files to swap in one commit. The refused rows are the session's table `refused`, the rows that were decided on
-    `judged`; `rejudged` where some of those were folded before, so that their old rejects are counted anew; `derived`
-    how many more rows there are that no bronze row of their own tells."""
+    `judged`; `rejudged` where some of those were folded before, so that their old rejects are counted anew;
+    `superseded` how many of the rows of a first fold lost to another one of their identity, None where it is no first
+    fold; `is_rebuild` where it is whole days again; `derived` how many more rows there are that no bronze row of their
+    own tells."""
 
     added: list[DataFile]
     removed: list[DataFile]
@@ -76,6 +78,8 @@ class Merged:
     days: Iterable[date] | None = None
     summary: Mapping[str, str] = field(default_factory=dict)
     rejudged: bool = False
+    superseded: int | None = None
+    is_rebuild: bool = False
     derived: int = 0
 
 
@@ -167,7 +171,9 @@ def finish(work: Work, merged: Merged) -> Folded:
         refused = refused_by_rule(known) + Counter(dict(found))
     more = rows_of(merged.added) - rows_of(merged.removed) - merged.derived
     before = account(known)
-    after = before.after(merged.taken_in, merged.ignored, more, refused.total(), merged.derived)
+    after = before.after(
+        merged.taken_in, merged.ignored, more, refused.total(), _superseded(conn, merged), merged.derived
+    )
     days = None if merged.days is None else frozenset(map(str, merged.days))
     try:
         commit(
@@ -187,3 +193,13 @@ def finish(work: Work, merged: Merged) -> Folded:
         discard(silver, merged.added)
         raise
     return Folded(after - before, days or frozenset(), rejects.clear(conn, work.catalog, work.table))
+
+
+def _superseded(conn: duckdb.DuckDBPyConnection, merged: Merged) -> int | None:
+    """Days that are built anew have the identities that they had, as long as the same rows are refused."""
+    if merged.superseded is not None or not merged.is_rebuild:
+        return merged.superseded
+    [(changed,)] = conn.execute("""
+        select (select count(*) from stale) + (
+          select count(*) from refused anti join standing using (topic, partition, "offset", rule))""").fetchall()
+    return None if changed else 0

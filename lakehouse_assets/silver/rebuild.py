@@ -29,6 +29,7 @@ from pyiceberg.expressions import (
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table as IcebergTable
 
+from lakehouse_assets.bronze.dead_letters import last_replay
 from lakehouse_assets.bronze.epochs import epochs
 from lakehouse_assets.bronze.land import state
 from lakehouse_assets.contracts.table import Table
@@ -119,7 +120,15 @@ def _rebuild(
         return Folded()
     rebuilt = sorted(str(day) for day in merged.days or () if days.first <= day <= days.last)
     summary = {**merged.summary, REBUILT_DAYS: json.dumps(rebuilt)}
-    return finish(work, replace(merged, summary=summary, rejudged=True))
+    same = _same_identities(bronze, silver, days)
+    return finish(work, replace(merged, summary=summary, rejudged=True, superseded=None, is_rebuild=same))
+
+
+def _same_identities(bronze: IcebergTable, silver: IcebergTable, days: _Days) -> bool:
+    """Whether the days are told by the bronze rows that they were, with the positions that those had."""
+    dropped = marks(silver).get(DROPPED_THROUGH, "")
+    is_replayed = last_replay(bronze) <= watermark(silver).replayed
+    return is_replayed and not epochs(bronze) and days.first.isoformat() > dropped
 
 
 def _require_kept(spec: TableSpec, silver: IcebergTable, first: date) -> None:
