@@ -127,7 +127,7 @@ def _forget(platform: Platform, identifier: str, now: datetime) -> tuple[list[in
                     ManageSnapshots(transaction).remove_tag(name).commit()
                 ExpireSnapshots(transaction).by_ids(ids).commit()
         except CommitFailedException as error:
-            raise Conflict(f"{identifier} was changed by another writer") from error
+            raise Conflict(f"{identifier} was changed by another writer; run it again") from error
     return ids, before
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
-from dagster._core.errors import DagsterInvalidSubsetError
+from dagster._core.errors import DagsterExecutionInterruptedError, DagsterInvalidSubsetError
 from dagster._core.execution.plan.objects import StepFailureData
 
 from lakehouse_assets.engines.iceberg.tables import load
@@ -217,6 +217,8 @@ def _run(
         tags=stretch_tags(stretch) if stretch else {},
     )
     events = result.all_events
+    if any(_is_interrupted(e) for e in events):
+        raise KeyboardInterrupt
     return Outcome(
         success=result.success,
         runs=(run_id,),
@@ -227,6 +229,12 @@ def _run(
         unchanged=sum(1 for e in events if _is_unchanged(e)),
         stopped=frozenset((keys - _built(events)) | {c.asset_key for c in _failing(events) if c.blocking}),
     )
+
+
+def _is_interrupted(event: dg.DagsterEvent) -> bool:
+    """Dagster takes Ctrl-C for a failure of the step that it met."""
+    error = event.step_failure_data.error if event.is_step_failure else None
+    return error is not None and error.cls_name == DagsterExecutionInterruptedError.__name__
 
 
 def _told(entry: dg.EventLogEntry, listen: Listener) -> None:

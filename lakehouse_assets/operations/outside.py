@@ -18,7 +18,7 @@ _HELPS = {
     r"permission denied|not permitted|read-?only": "make it writable",
     r"is locked": "another process holds it: let that one end",
     r"file exists|not a directory|is a directory": "move what lies in its place",
-    r"not a database|malformed|magic bytes|no such file|no files found": "bring the file back, from a backup",
+    r"not a database|malformed|magic bytes|too small to|no such file|no files found": "bring it back from a backup",
     r"refused|unreachable|timed out|resolve|connect": "start the server, or mend its address",
     r"unauthorized|forbidden|credential|authentication": "mend the credentials",
     r"out of memory": "raise LAKEHOUSE_MEMORY_LIMIT",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,18 +61,25 @@ class Lake:
         append(self.home / "events", list(messages))
 
     def held(self, but: tuple[str, ...] = ()) -> dict[str, object]:
-        """The present snapshot of each table, and every file of the warehouse."""
-        catalog = active.platform().open_catalog()
-        names = [".".join(n) for space in catalog.list_namespaces() for n in catalog.list_tables(space)]
-        snapshots = {n: catalog.load_table(n).metadata.current_snapshot_id for n in names if n not in but}
+        """What the catalog says of each table, and every file of the warehouse."""
         warehouse = self.home / "warehouse"
         folders = [warehouse / name.replace(".", "/") for name in but]
         files = {
-            str(path.relative_to(warehouse)): path.stat().st_size
+            str(path): path.stat().st_size
             for path in warehouse.rglob("*")
             if path.is_file() and not any(path.is_relative_to(folder) for folder in folders)
         }
-        return {**snapshots, **files}
+        return {**files, **{name: at for name, at in self._tables() if name not in but}}
+
+    def _tables(self) -> list[tuple[str, str | bytes]]:
+        file = self.home / "catalog.db"
+        try:
+            with closing(sqlite3.connect(file, timeout=0)) as conn:
+                return conn.execute(
+                    "select table_namespace || '.' || table_name, metadata_location from iceberg_tables"
+                ).fetchall()
+        except sqlite3.DatabaseError:  # it is damaged, or held
+            return [("catalog", file.read_bytes())]
 
     def restore(self) -> None:
         """All but ClickHouse, whose owner has its folder open and which no command here writes to."""
@@ -107,20 +115,20 @@ def fill(home: Path, kept: Path) -> Lake:
 
 def check(lake: Lake, row: Row) -> None:
     """The row's line and exit code; the lake is what it was, and is left so."""
-    before = lake.held(row.moves)
     try:
         with pytest.MonkeyPatch.context() as patch, row.given(lake):
             for name, value in row.environment.items():
                 patch.setenv(name, value)
             fresh()
+            before = lake.held(row.moves)
             result = lake.call(*row.command)
+            assert lake.held(row.moves) == before
         fresh()
         told = result.stderr.strip().splitlines()[-1:]
         assert [text for text in row.says if text not in result.stderr] == [], result.stderr
         assert (result.exit_code, len(told), "Traceback" in result.output) == (row.code, 1, False), result.stderr
         assert told[0].startswith("lakehouse: ")
         assert _raised(result) == (row.error.__name__ if row.error else None)
-        assert lake.held(row.moves) == before
     finally:
         lake.restore()
 

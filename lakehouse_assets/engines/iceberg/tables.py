@@ -139,7 +139,7 @@ def _grow(table: Table, spec: TableSpec) -> Table:
     except (ValidationError, ValueError, TypeError) as error:
         raise SchemaConflict(f"{spec.identifier}: {error}; {_FIX}") from error
     except (CommitFailedException, CommitStateUnknownException) as error:
-        raise Conflict(f"{spec.identifier} was changed by another writer") from error
+        raise Conflict(f"{spec.identifier} was changed by another writer; run it again") from error
     return table.catalog.load_table(spec.identifier)
 
 

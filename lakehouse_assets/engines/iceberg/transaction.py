@@ -114,7 +114,7 @@ def _base(table: Table) -> tuple[int | None, int]:
 
 
 def _conflict(table: Table) -> Conflict:
-    return Conflict(f"{'.'.join(table.name())} was changed by another writer")
+    return Conflict(f"{'.'.join(table.name())} was changed by another writer; run it again")
 
 
 def _find(table: Table, commit_id: str) -> Snapshot | None:
