@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tests import model
@@ -66,7 +66,7 @@ def changes(lakehouse: Lakehouse, inputs: model.Inputs, table_id: str) -> list[s
     told = numbered([row for row in held if row["op"] != "t"], key)
     truncates = [row for row in held if row["op"] == "t"]
     return [
-        *model.compare(name, model.changes(inputs, table_id), told, (key, "change_number")),
+        *model.compare(name, model.changes(inputs, table_id), told, (*key, "change_number")),
         *model.compare(f"{name} (truncates)", model.truncates(inputs, table_id), truncates, ("partition", "offset")),
     ]
 
@@ -115,7 +115,7 @@ def link(lakehouse: Lakehouse, inputs: model.Inputs, keys: BusinessKeys, name: s
 def effectivity(lakehouse: Lakehouse, inputs: model.Inputs, keys: BusinessKeys, name: str) -> list[str]:
     """What each change of the driving key says of its pair: which one holds, or that none does."""
     described = model.LINKS[name]
-    own = model.table(described.table_id).key
+    [own] = model.table(described.table_id).key
     driving = next(name for name, table_id in model.SATELLITES.items() if table_id == described.table_id)
     expected = []
     for row in model.satellite(inputs, driving):
@@ -128,13 +128,13 @@ def effectivity(lakehouse: Lakehouse, inputs: model.Inputs, keys: BusinessKeys, 
         link_key, hash_key = list(row)[:2]
         found.append({**row, "business_key": keys.of(hash_key, row[hash_key]), "pair": pairs.get(row[link_key])})
     return model.compare(
-        f"raw_vault.e_{name}", expected, numbered(found, "business_key"), ("business_key", "change_number")
+        f"raw_vault.e_{name}", expected, numbered(found, ("business_key",)), ("business_key", "change_number")
     )
 
 
 def satellite(lakehouse: Lakehouse, inputs: model.Inputs, keys: BusinessKeys, name: str) -> list[str]:
     """Every change, and that two rows have one hashdiff just when they tell the same."""
-    found = numbered(_with_business_key(lakehouse.rows(f"raw_vault.{name}"), keys), "business_key")
+    found = numbered(_with_business_key(lakehouse.rows(f"raw_vault.{name}"), keys), ("business_key",))
     payload = ("is_deleted", *(column.name for column in model.table(model.SATELLITES[name]).payload))
     told = {(row["hashdiff"], *(row[column] for column in payload)) for row in found}
     ambiguous = len(told) - min(len({each[0] for each in told}), len({each[1:] for each in told}))
@@ -173,13 +173,14 @@ def _with_business_key(rows: Rows, keys: BusinessKeys) -> Rows:
     return [{**row, "business_key": keys.of(next(iter(row)), next(iter(row.values())))} for row in rows]
 
 
-def numbered(held: Rows, key: str) -> Rows:
+def numbered(held: Rows, key: Sequence[str]) -> Rows:
     """With `change_number`: 1, 2, ... along the position within the key."""
     counts: Counter[Any] = Counter()
     result = []
     for row in sorted(held, key=lambda each: each["change_position"]):
-        counts[row[key]] += 1
-        result.append({**row, "change_number": counts[row[key]]})
+        identity = tuple(row[column] for column in key)
+        counts[identity] += 1
+        result.append({**row, "change_number": counts[identity]})
     return result
 
 
