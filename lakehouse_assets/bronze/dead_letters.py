@@ -9,7 +9,6 @@ it was is recorded by `operations`.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,12 +19,12 @@ from pyiceberg.expressions import NotNull
 from pyiceberg.table import Table as IcebergTable
 
 from lakehouse_assets.bronze import decode
-from lakehouse_assets.bronze.land import DEAD, LANDED, PROPERTY, landing_marks, state
+from lakehouse_assets.bronze.land import DEAD, LANDED, state
 from lakehouse_assets.bronze.schema import COLUMNS, spec
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.duckdb.session import select
 from lakehouse_assets.engines.iceberg import rewrite
-from lakehouse_assets.engines.iceberg.commit import PER_COMMIT, commit, discard, marks, next_sequence
+from lakehouse_assets.engines.iceberg.commit import commit, discard, marks, next_sequence
 from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.iceberg.settle import settled
 from lakehouse_assets.engines.iceberg.tables import ensure
@@ -153,9 +152,8 @@ def _swap(conn: duckdb.DuckDBPyConnection, bronze: IcebergTable, rows: pa.Table,
     """Puts the rows in place of those at the same places. Raises Conflict."""
     found = rewrite.match(conn, bronze, rows.select(PLACE))
     added = rewrite.replace(conn, bronze, found, rows)
-    repeated = {k: v for k, v in {**landing_marks(bronze), **summary}.items() if k not in PER_COMMIT}
     try:
-        commit(bronze, summary=summary, added=added, removed=found.files, properties={PROPERTY: json.dumps(repeated)})
+        commit(bronze, summary=summary, added=added, removed=found.files)
     except Conflict:
         discard(bronze, added)
         raise

@@ -27,8 +27,7 @@ from lakehouse_assets.bronze import decode
 from lakehouse_assets.bronze.flood import First, refuse_flood
 from lakehouse_assets.bronze.schema import spec
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.iceberg.commit import commit, discard, marks, next_sequence, write_files
-from lakehouse_assets.engines.iceberg.scan import sequence_of
+from lakehouse_assets.engines.iceberg.commit import commit, discard, marks, write_files
 from lakehouse_assets.engines.iceberg.tables import ensure, load
 from lakehouse_assets.engines.iceberg.transaction import Conflict
 from lakehouse_assets.engines.log.log import MESSAGES, Batch, Bounds, LogError
@@ -37,10 +36,6 @@ from lakehouse_assets.engines.platform import Platform
 OFFSETS = "lakehouse.offsets"
 TOPIC_ID = "lakehouse.topic-id"
 CONSUMED, LANDED, DEAD = "lakehouse.consumed", "lakehouse.landed", "lakehouse.dead"
-PROPERTY = "lakehouse.landing"
-"""The table property that repeats the marks, for the day when every snapshot that holds them has expired."""
-_AS_OF = "lakehouse.as-of"
-"""In the property: the number of the snapshot that it repeats."""
 
 
 @dataclass(frozen=True)
@@ -63,30 +58,8 @@ class Landed:
     commits: int = 0
 
 
-def landing_marks(table: IcebergTable) -> dict[str, str]:
-    """Of the newest ancestor that holds offsets; of the property only where those have expired.
-
-    Raises LogError where the table was rolled back to before what the property says.
-    """
-    known = marks(table)
-    if OFFSETS in known or PROPERTY not in table.properties:
-        return known
-    kept: dict[str, str] = json.loads(table.properties[PROPERTY])
-    if int(kept.pop(_AS_OF, 0)) > sequence_of(table):
-        raise LogError(
-            f"{'.'.join(table.name())}: it was rolled back to a snapshot that does not say which offsets it holds; roll"
-            f" it on to one whose summary has {OFFSETS}"
-        )
-    return kept
-
-
-def landing_property(table: IcebergTable, summary: Mapping[str, str]) -> dict[str, str]:
-    """The table property for a commit of `summary` over this handle."""
-    return {PROPERTY: json.dumps({**summary, _AS_OF: str(next_sequence(table))})}
-
-
 def state(table: IcebergTable) -> Landing:
-    known = landing_marks(table)
+    known = marks(table)
     offsets = {int(p): int(o) for p, o in json.loads(known.get(OFFSETS, "{}")).items()}
     counts = (int(known.get(key, 0)) for key in (CONSUMED, LANDED, DEAD))
     return Landing(offsets, known.get(TOPIC_ID) or None, *counts)
@@ -241,4 +214,4 @@ def commit_batch(
         DEAD: str(known.dead + dead),
         **(more or {}),
     }
-    commit(handle, summary=summary, added=files, properties=landing_property(handle, summary))
+    commit(handle, summary=summary, added=files)

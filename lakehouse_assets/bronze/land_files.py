@@ -28,19 +28,10 @@ from pyiceberg.table import Table as IcebergTable
 from lakehouse_assets.bronze.csv_rows import Record, records
 from lakehouse_assets.bronze.deliveries import content_hash, deliveries, name, opened
 from lakehouse_assets.bronze.flood import First, Flood, refuse_flood
-from lakehouse_assets.bronze.land import (
-    CONSUMED,
-    DEAD,
-    LANDED,
-    OFFSETS,
-    Landed,
-    landing_marks,
-    landing_property,
-    state,
-)
+from lakehouse_assets.bronze.land import CONSUMED, DEAD, LANDED, OFFSETS, Landed, state
 from lakehouse_assets.bronze.schema import COLUMNS, spec
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.iceberg.commit import commit, discard, write_files
+from lakehouse_assets.engines.iceberg.commit import commit, discard, marks, write_files
 from lakehouse_assets.engines.iceberg.rewrite import match, replace
 from lakehouse_assets.engines.iceberg.schema import TIMESTAMPTZ, field
 from lakehouse_assets.engines.iceberg.tables import TableSpec, ensure, load
@@ -123,7 +114,7 @@ def _is_listed(file: FileInfo, known: Iterable[Identity]) -> bool:
 def _identities(catalog: Catalog, table: Table, handle: IcebergTable) -> list[Identity]:
     """Complete for the handle's own view of the bronze table, on which the next commit builds."""
     found = _listed(ensure(catalog, IDENTITIES), table.id)
-    newest = landing_marks(handle).get(FILE)
+    newest = marks(handle).get(FILE)
     if newest is None or any(i.content_hash == json.loads(newest)["content_hash"] for i in found):
         return found
     _list(catalog, Identity(**json.loads(newest)))
@@ -149,7 +140,7 @@ def _forget_rolled_away(platform: Platform, catalog: Catalog, table: Table) -> N
 
 
 def _rolled_away(known: Iterable[Identity], handle: IcebergTable) -> list[Identity]:
-    newest = landing_marks(handle).get(FILE)
+    newest = marks(handle).get(FILE)
     last = json.loads(newest)["landing_sequence"] if newest else 0
     return [i for i in known if i.landing_sequence > last]
 
@@ -188,7 +179,7 @@ def _land_file(platform: Platform, catalog: Catalog, table: Table, file: FileInf
         return Landed()
     if bad is not None:
         _refuse_flood(platform, table, handle, files, (dead, rows), bad)
-    before = landing_marks(handle).get(FILE)
+    before = marks(handle).get(FILE)
     sequence = json.loads(before)["landing_sequence"] + 1 if before else 1
     identity = Identity(
         table.id,
@@ -230,11 +221,11 @@ def _commit(
     """False where the newest landed file is no longer the one `before`."""
     while True:
         try:
-            commit(handle, summary=summary, added=files, properties=landing_property(handle, summary))
+            commit(handle, summary=summary, added=files)
             return True
         except Conflict:
             handle = catalog.load_table(".".join(handle.name()))
-            if landing_marks(handle).get(FILE) != before:
+            if marks(handle).get(FILE) != before:
                 discard(handle, files)
                 return False
 

@@ -95,9 +95,7 @@ def rollback(platform: Platform, identifier: str, to: int, now: datetime | None 
     target = check(platform, table, to)
     tag = f"before-rollback-{(now or datetime.now(UTC)):%Y%m%dT%H%M%S%f}"
     before = next(ancestors(table))
-    is_bronze = identifier.startswith("bronze.")
-    properties = {land.PROPERTY: json.dumps(_landing(table, target))} if is_bronze else {}
-    made = roll_back(table, target, tag, keep_ms(table), properties)
+    made = roll_back(table, target, tag, keep_ms(table))
     return RolledBack(identifier, to, tag, made.snapshot_id, _version(before).rows, _version(target).rows)
 
 
@@ -166,11 +164,6 @@ def _check_bronze(
             f"{name}: {gone} rows of bronze.{contract.id} that were folded since snapshot {target.snapshot_id} are past"
             f" its retention and could not be folded again; {instead}"
         )
-
-
-def _landing(table: IcebergTable, target: Snapshot) -> dict[str, str]:
-    named = (land.OFFSETS, land.TOPIC_ID, land.CONSUMED, land.LANDED, land.DEAD)
-    return {k: v for k, v in marks_at(table, target).items() if k in named}
 
 
 def _version(snapshot: Snapshot) -> Version:

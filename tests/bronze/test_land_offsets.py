@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import replace
 
@@ -10,15 +9,14 @@ import pyarrow as pa
 import pytest
 from pyiceberg.catalog import Catalog
 
-from lakehouse_assets.bronze.land import DEAD, OFFSETS, PROPERTY, Landed, land, state
+from lakehouse_assets.bronze.land import Landed, land, state
 from lakehouse_assets.bronze.schema import spec
-from lakehouse_assets.engines.iceberg import commit as committing
-from lakehouse_assets.engines.iceberg.scan import ancestors
 from lakehouse_assets.engines.iceberg.tables import ensure
 from lakehouse_assets.engines.log.log import LogError
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.sources.messages import Message
 from lakehouse_assets.sources.writer import append
+from tests.other_engine import maintain_from_outside
 
 from .lander import EVENTS, Interrupted, event, places, rows, write_events
 
@@ -80,20 +78,12 @@ def test_a_log_that_begins_above_zero_is_landed_from_where_it_begins(platform: P
     assert places(platform, EVENTS) == [(0, 40), (0, 41)]
 
 
-def test_offsets_survive_in_a_property_when_every_snapshot_that_held_them_has_expired(
-    platform: Platform, lake: Catalog
-) -> None:
+def test_offsets_survive_the_snapshots_that_held_them(platform: Platform, lake: Catalog) -> None:
     write_events(platform, [event(n) for n in range(3)])
     land(platform, EVENTS)
-    table = lake.load_table(spec(EVENTS).identifier)
-    known = state(table)
-    only = next(ancestors(table))
-    table.append(pa.table({f.name: pa.nulls(0, f.type) for f in spec(EVENTS).schema}, schema=spec(EVENTS).schema))
-    lake.load_table(spec(EVENTS).identifier).maintenance.expire_snapshots().by_id(only.snapshot_id).commit()
-    table = lake.load_table(spec(EVENTS).identifier)
-    assert OFFSETS not in committing.marks(table)
-    assert json.loads(table.properties[PROPERTY])[DEAD] == "0"
-    assert state(table) == known
+    known = state(lake.load_table(spec(EVENTS).identifier))
+    maintain_from_outside(lake, spec(EVENTS).identifier)
+    assert state(lake.load_table(spec(EVENTS).identifier)) == known
     assert land(platform, EVENTS) == Landed()
 
 

@@ -28,6 +28,7 @@ from lakehouse_assets.profiles import active
 from lakehouse_assets.sources.messages import Message
 from lakehouse_assets.vault import manifest
 from tests.errors.lake import Lake
+from tests.other_engine import maintain_from_outside
 from tests.position_deletes import delete_positions
 from tests.silver.told import user
 
@@ -80,6 +81,15 @@ def beginning_anew(lake: Lake) -> None:
 
 def csv(text: str) -> Callable[[Lake], object]:
     return lambda lake: (lake.home / "files" / "retail" / "products" / "b.csv").write_text(text)
+
+
+def rolled_back_from_outside(_: Lake) -> None:
+    """To a snapshot of another engine, after those that it stood on have expired."""
+    name = "bronze.bank_users"
+    maintain_from_outside(active.platform().open_catalog(), name)
+    kept = named(name).metadata.current_snapshot_id
+    commit(named(name), summary={})
+    named(name).manage_snapshots().rollback_to_snapshot(kept).commit()
 
 
 def past_retention(_: Lake) -> None:

@@ -14,7 +14,7 @@ from lakehouse_assets.contracts import registry
 from lakehouse_assets.engines.clickhouse.ddl import InvalidTarget
 from lakehouse_assets.engines.connect.client import ConnectError
 from lakehouse_assets.engines.dbt.project import InvalidModel, NotSynced
-from lakehouse_assets.engines.iceberg.commit import commit
+from lakehouse_assets.engines.iceberg.commit import MarksLost, commit
 from lakehouse_assets.engines.iceberg.scan import UnreadableDeletes
 from lakehouse_assets.engines.iceberg.tables import SchemaConflict
 from lakehouse_assets.engines.iceberg.transaction import Conflict
@@ -102,6 +102,13 @@ ROWS = [
         (f"bronze.bank_users: topic {USERS} is not the one",),
         LogError,
         given=done(lambda lake: (faults.log(lake).parent / "topic-id").write_text("new")),
+    ),
+    Row(
+        "a table that another engine rolled back",
+        ("materialize", BANK),
+        ("bronze.bank_users: it was rolled back to a snapshot that does not say what it holds", "roll it on to"),
+        MarksLost,
+        given=done(faults.rolled_back_from_outside),
     ),
     Row(
         "a line that is no message",

@@ -16,9 +16,10 @@ from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.silver import fold_current, folding, schema
 from lakehouse_assets.silver.bronze_slice import Watermark, register, slices
 from lakehouse_assets.silver.fold_changes import fold_changes
-from tests.scenario import scenario
+from tests.other_engine import maintain_from_outside
+from tests.scenario import calm, scenario
 from tests.silver.contradictions import contradicted_events
-from tests.silver.lakes import changes, current, differences, fold, open_platform, refused, take
+from tests.silver.lakes import changes, current, cut, differences, fold, open_platform, refused, take
 from tests.silver.told import SESSIONS, USERS, session, user
 
 EVENTS = contract("clickstream_user_events")
@@ -43,6 +44,20 @@ def test_folds_at_the_same_time_take_each_row_once(tmp_path: Path) -> None:
                 thread.join()
         assert failed == []
         assert differences(first, EVENTS) == []
+
+
+def test_what_another_engine_expires_leaves_nothing_to_fold_again(platform: Platform) -> None:
+    first, second = cut(calm(USERS, 3).stream.messages, 2, seed=3)
+    take(platform, USERS, first)
+    fold(platform, USERS)
+    folded = changes(platform, USERS)
+    for table in (schema.changes_name(USERS), schema.current_name(USERS), f"bronze.{USERS.id}"):
+        maintain_from_outside(platform.open_catalog(), table)
+    fold(platform, USERS)
+    assert changes(platform, USERS) == folded
+    take(platform, USERS, second)
+    fold(platform, USERS)
+    assert differences(platform, USERS) == []
 
 
 def test_a_crash_between_rejects_and_rows_writes_nothing_twice(

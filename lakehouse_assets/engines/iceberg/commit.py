@@ -1,12 +1,14 @@
 """One commit is one snapshot: rows added, files removed and the project's own marks, all or nothing.
 
 Marks are summary keys that begin with `lakehouse.`. They describe the table's state, so that each commit carries them
-forward and overrides what it knows better; `PER_COMMIT` ones describe one commit only.
+forward and overrides what it knows better; `PER_COMMIT` ones describe one commit only. A table property repeats them,
+for the day when another engine has expired every snapshot that holds them.
 Where it stops: sending it, and what becomes of a refusal, is `transaction`'s.
 """
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +22,7 @@ from pyiceberg.table.update.snapshot import _SnapshotProducer
 from lakehouse_assets.engines.iceberg.replacement import Replacement
 from lakehouse_assets.engines.iceberg.scan import ancestors, sequence_of
 from lakehouse_assets.engines.iceberg.transaction import COMMIT_ID, Transaction, send
+from lakehouse_assets.mendable import Mendable
 
 PREFIX = "lakehouse."
 DAYS = "lakehouse.days"
@@ -34,6 +37,10 @@ DROPPED_THROUGH = "lakehouse.dropped-through"
 ROLLED_BACK_TO = "lakehouse.rolled-back-to"
 """The number of the snapshot that a rollback made the present one."""
 PER_COMMIT = frozenset({COMMIT_ID, DAYS, REBUILT_DAYS, LOST, RETIRED, ROLLED_BACK_TO})
+MARKS = "lakehouse.marks"
+"""The table property."""
+AS_OF = "lakehouse.as-of"
+"""In the property: the number of the snapshot that it repeats."""
 LOAD_SEQUENCE = "lakehouse.load-sequence"
 CHANGED = "lakehouse.changed-sequence"
 """The number of the last commit that changed what readers take from the table; expiry cannot lose it."""
@@ -41,12 +48,31 @@ REBUILT = "lakehouse.rebuilt-sequence"
 """The number of the last commit that took rows back, by a rebuild or a rollback."""
 
 
+class MarksLost(Mendable):
+    """The table was rolled back by another engine, to where nothing tells what it holds."""
+
+
 def marks(table: Table) -> dict[str, str]:
-    """The newest `lakehouse.` keys of the table's history, from the newest ancestor that holds any."""
+    """The newest `lakehouse.` keys of the table's history, from the newest ancestor that holds any.
+
+    Only where all of these have expired, of the property. Raises MarksLost where that tells of what was rolled back.
+    """
     for snapshot in ancestors(table):
         if found := own_marks(snapshot):
             return found
-    return {}
+    kept: dict[str, str] = json.loads(table.properties.get(MARKS, "{}"))
+    if int(kept.pop(AS_OF, 0)) > sequence_of(table):
+        raise MarksLost(
+            f"{'.'.join(table.name())}: it was rolled back to a snapshot that does not say what it holds; roll it on to"
+            f" one whose summary has keys that begin with {PREFIX}"
+        )
+    return kept
+
+
+def repeated(table: Table, keys: Mapping[str, str]) -> dict[str, str]:
+    """The table property for a commit of these marks over this handle."""
+    kept = {k: v for k, v in keys.items() if k not in PER_COMMIT}
+    return {MARKS: json.dumps({**kept, AS_OF: str(next_sequence(table))})}
 
 
 def own_marks(snapshot: Snapshot) -> dict[str, str]:
@@ -89,8 +115,7 @@ def commit(
                 producer.delete_data_file(file)
             for file in added:
                 producer.append_data_file(file)
-        if properties:
-            transaction.set_properties(dict(properties))
+        transaction.set_properties({**repeated(table, keys), **(properties or {})})
 
     return send(table, commit_id, stage)
 

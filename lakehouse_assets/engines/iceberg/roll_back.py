@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
 from typing import cast
 
 from pyiceberg.table import Table
@@ -23,11 +22,12 @@ from lakehouse_assets.engines.iceberg.commit import (
     ROLLED_BACK_TO,
     next_sequence,
     own_marks,
+    repeated,
 )
 from lakehouse_assets.engines.iceberg.transaction import COMMIT_ID, Transaction, send
 
 
-def roll_back(table: Table, target: Snapshot, tag: str, keep_ms: int, properties: Mapping[str, str]) -> Snapshot:
+def roll_back(table: Table, target: Snapshot, tag: str, keep_ms: int) -> Snapshot:
     """The new snapshot, with the rows and marks of the target; the tag stays for `keep_ms` from now.
 
     Raises Conflict where another writer committed."""
@@ -49,8 +49,7 @@ def roll_back(table: Table, target: Snapshot, tag: str, keep_ms: int, properties
         ManageSnapshots(transaction).create_tag(head.snapshot_id, tag, age).commit()
         with transaction.update_snapshot(snapshot_properties=keys).merge_append():
             pass
-        if properties:
-            transaction.set_properties(dict(properties))
+        transaction.set_properties(repeated(table, keys))
 
     return send(table, commit_id, stage)
 

@@ -10,8 +10,10 @@ import pytest
 
 from lakehouse_assets.engines.iceberg.commit import (
     CHANGED,
+    DAYS,
     PER_COMMIT,
     REBUILT,
+    MarksLost,
     commit,
     discard,
     marks,
@@ -21,6 +23,7 @@ from lakehouse_assets.engines.iceberg.commit import (
 from lakehouse_assets.engines.iceberg.progress import touched_days
 from lakehouse_assets.engines.iceberg.scan import ancestors, data_files, sequence_of
 from lakehouse_assets.engines.iceberg.transaction import COMMIT_ID, Conflict
+from tests.other_engine import commit_from_outside, maintain_from_outside
 
 from .conftest import SCHEMA, Accounts
 
@@ -83,6 +86,25 @@ def test_marks_are_found_beyond_a_snapshot_of_another_engine_and_carried_over_it
     assert accounts.ids() == [1, 2, 3]
 
 
+def test_marks_survive_every_snapshot_that_held_them(accounts: Accounts) -> None:
+    accounts.add([{"id": 1}], offsets="5", days="[]")
+    maintain_from_outside(accounts.catalog, "lab.accounts")
+    assert marks(accounts.table())["lakehouse.offsets"] == "5"
+    assert DAYS not in marks(accounts.table())
+    accounts.add([{"id": 2}], through="a")
+    assert marks(accounts.table())["lakehouse.offsets"] == "5"
+
+
+def test_marks_that_tell_of_what_was_rolled_back_are_not_believed(accounts: Accounts) -> None:
+    first = accounts.add([{"id": 1}], offsets="5")
+    kept = commit_from_outside(accounts.table())
+    accounts.add([{"id": 2}], offsets="6")
+    accounts.table().maintenance.expire_snapshots().by_id(first.snapshot_id).commit()
+    accounts.table().manage_snapshots().rollback_to_snapshot(kept).commit()
+    with pytest.raises(MarksLost, match=r"lab\.accounts: it was rolled back to a snapshot that does not say"):
+        marks(accounts.table())
+
+
 def test_a_commit_without_files_is_a_snapshot(accounts: Accounts) -> None:
     assert marks(accounts.table()) == {}
     accounts.add([], offsets="1")
@@ -93,9 +115,9 @@ def test_a_commit_without_files_is_a_snapshot(accounts: Accounts) -> None:
 
 
 def test_properties_are_set_with_the_snapshot_and_the_fence_is_not_stored(accounts: Accounts) -> None:
-    commit(accounts.table(), summary={}, properties={"lakehouse.landing": "x"})
+    commit(accounts.table(), summary={}, properties={"lakehouse.epochs": "x"})
     properties = accounts.table().properties
-    assert properties["lakehouse.landing"] == "x"
+    assert properties["lakehouse.epochs"] == "x"
     assert "commit.retry.num-retries" not in properties
 
 
