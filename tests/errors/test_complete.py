@@ -18,7 +18,7 @@ ELSEWHERE = {
     "Mismatch": "needs a ClickHouse that loads wrongly: tests/engines/clickhouse",
     "NoOwner": "takes as long as an owner is waited for",
     "SlotInUse": "needs a PostgreSQL: tests/stack",
-    "UnreachableStorage": "needs a warehouse on S3 beside the embedded ClickHouse",
+    "UnreachableStorage": "needs a warehouse that is neither in S3 nor in files",
 }
 """Why the row is not here."""
 

@@ -19,6 +19,7 @@ from lakehouse_assets.engines.iceberg.scan import UnreadableDeletes
 from lakehouse_assets.engines.iceberg.tables import SchemaConflict
 from lakehouse_assets.engines.iceberg.transaction import Conflict
 from lakehouse_assets.engines.log.log import LogError
+from lakehouse_assets.gold.live import NotLive
 from lakehouse_assets.operations import samples
 from lakehouse_assets.operations.connectors import UnknownConnector
 from lakehouse_assets.operations.epochs import NotLanded
@@ -52,6 +53,12 @@ ROWS = [
         ("history", "silver.bank_users"),
         ("127.0.0.1", "start the server, or mend its address"),
         environment=STACK,
+    ),
+    Row(
+        "a live database that nobody told ClickHouse of",
+        ("live", "create"),
+        ("ClickHouse has no named collection shop", "deploy/clickhouse/config.d"),
+        NotLive,
     ),
     Row(
         "a Connect that does not answer",

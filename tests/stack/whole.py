@@ -20,12 +20,15 @@ from pyarrow.fs import LocalFileSystem, copy_files
 from lakehouse_assets.contracts import registry
 from lakehouse_assets.engines.clickhouse import client as clickhouse
 from lakehouse_assets.engines.clickhouse.endpoint import HOST, OWNER
+from lakehouse_assets.engines.clickhouse.source import COLLECTION
+from lakehouse_assets.engines.clickhouse.sql import literal
 from lakehouse_assets.engines.log.log import Batch
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.profiles import stack
 from lakehouse_assets.profiles.settings import Settings, variable
 from lakehouse_assets.sources.messages import Message
 from lakehouse_assets.sources.writer import append, next_offset
+from tests.servers.catalog import WAREHOUSE
 from tests.servers.connect import Connect
 from tests.servers.kafka import Kafka
 from tests.servers.lake import Lake, lake
@@ -76,6 +79,17 @@ class Stack:
         )
         assert done.returncode == 0, f"lakehouse {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+    def let_clickhouse_read_the_lake(self) -> None:
+        """As the deployment's configuration does; the engine itself takes named collections from statements alone."""
+        s3, bucket = self.lake.s3, WAREHOUSE.removeprefix("s3://").split("/")[0]
+        values = {
+            "url": f"{s3.endpoint}/{bucket}/",
+            "access_key_id": s3.access_key,
+            "secret_access_key": s3.secret_key,
+        }
+        told = ", ".join(f"{name} = {literal(value)}" for name, value in values.items())
+        self.platform.open_clickhouse().command(f"CREATE NAMED COLLECTION {COLLECTION} AS {told}")
 
     @property
     def kafka_settings(self) -> dict[str, str]:
@@ -135,4 +149,6 @@ def whole_stack(folder: Path, *, trino: bool = False) -> Iterator[Stack]:
         connect = stack.enter_context(Connect(folder / "connect", kafka.bootstrap))
         mariadb = stack.enter_context(MariaDB(folder / "mariadb"))
         stack.callback(clickhouse.stop, home)
-        yield Stack(home, kafka, connect, tables, mariadb)
+        whole = Stack(home, kafka, connect, tables, mariadb)
+        whole.let_clickhouse_read_the_lake()
+        yield whole
