@@ -38,6 +38,7 @@ def test_a_filled_lakehouse_is_well(lakehouse: Lakehouse, home: Path) -> None:
     assert [line.split(":")[0].split()[1:] for line in found.stdout.splitlines()] == [
         ["home", "can_be_written"],
         ["home", "has_space_left"],
+        ["event", "log", "is_there"],
         ["event", "log", "can_be_read"],
         ["catalog", "namespaces_can_be_listed"],
         ["ClickHouse", "answers"],
@@ -59,7 +60,7 @@ def test_each_thing_that_is_wrong_has_its_line_with_what_to_do(lakehouse: Lakeho
     assert found.exit_code == 1
     failed = [line for line in found.stdout.splitlines() if line.startswith("FAILED ")]
     assert [line.split(":")[0] for line in failed] == [
-        "FAILED event log can_be_read",
+        "FAILED event log is_there",
         "FAILED catalog namespaces_can_be_listed",
         "FAILED ClickHouse answers",
         "FAILED Dagster home_opens",

@@ -73,7 +73,7 @@ def test_a_commit_that_is_refused_although_it_was_made_is_found_and_keeps_its_fi
         second = commit(table, summary={}, added=_added(table, 3), removed=data_files(table))
         assert second.snapshot_id == table.metadata.current_snapshot_id
         assert accounts.ids() == [3]
-        roll_back(table, first, "before", {})
+        roll_back(table, first, "before", keep_ms=60_000)
     assert accounts.ids() == [1, 2]
     assert len(list(ancestors(accounts.table()))) == 3
     assert len(accounts.table().metadata.snapshots) == 4
