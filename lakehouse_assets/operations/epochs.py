@@ -1,8 +1,8 @@
 """Begins a new epoch of a source whose log began anew: after a failover, a restore or RESET MASTER.
 
 1. Per table, find from which offset of each partition on the new log tells: the last rows that lie below the highest
-   folded position although they are newer than it, or those of a given time on. Where there are none yet, it begins
-   with the next row to land.
+   folded position although they are newer than it, or those of a given time on, dead letters that can be read as
+   changes included. Where there are none yet, it begins with the next row to land.
 2. Write that as one fenced commit of the bronze table (`bronze/epochs.py`).
 3. Commit to silver, so that a fold that is under way without knowing the epoch is refused and reads bronze again.
 4. Build anew the days of rows that were folded from beyond those offsets, as changes of the old log.
@@ -26,7 +26,7 @@ from lakehouse_assets.bronze.epochs import begin, epochs
 from lakehouse_assets.bronze.land import state
 from lakehouse_assets.contracts.registry import sources, tables
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.debezium import position
+from lakehouse_assets.engines.debezium import envelope, position
 from lakehouse_assets.engines.duckdb.session import select
 from lakehouse_assets.engines.iceberg.commit import commit, marks
 from lakehouse_assets.engines.iceberg.scan import data_files
@@ -111,7 +111,7 @@ def _plan(platform: Platform, table: Table, bronze: IcebergTable, since: datetim
     silver = load(platform.open_catalog(), schema.changes_name(table))
     ends = _ends(platform, table, bronze)
     with platform.open_duckdb() as conn:
-        _tell(conn, bronze, marks(silver) if silver is not None else {}, since)
+        _tell(conn, table, bronze, marks(silver) if silver is not None else {}, since)
         begun = {**ends, **_first_offsets(conn)}
     days = _folded_days(platform, table, bronze, begun)
     if days is not None:
@@ -133,7 +133,11 @@ def _ends(platform: Platform, table: Table, bronze: IcebergTable) -> dict[int, i
 
 
 def _tell(
-    conn: duckdb.DuckDBPyConnection, bronze: IcebergTable, known: Mapping[str, str], since: datetime | None
+    conn: duckdb.DuckDBPyConnection,
+    table: Table,
+    bronze: IcebergTable,
+    known: Mapping[str, str],
+    since: datetime | None,
 ) -> None:
     """Makes `told`: the changes with their place in a partition, and whether it is the new log that tells them. A read
     of an incremental snapshot has no position of its own: it is of the new log from that one's first change on."""
@@ -148,9 +152,24 @@ def _tell(
             else is_behind end as is_new
         from (
           select *, not ({IS_INCREMENTAL}) and source_ts_ms >= $moment and {behind} as is_behind
-          from ({select(bronze, data_files(bronze))}) where {IS_CHANGE})""",
+          from ({_changes_sql(table, bronze)}))""",
         {"moment": moment, "has_time": since is not None, "highest": known.get(HIGHEST, "")},
     )
+
+
+def _changes_sql(table: Table, bronze: IcebergTable) -> str:
+    """SELECT of the changes, and of the dead letters whose bytes tell one: a replay folds it at its own offset, which
+    must then be of the log that told it."""
+    rows = select(bronze, data_files(bronze))
+    dead = f"""
+        select partition, "offset", try(decode(raw)) as text, key as key_text, is_tombstone from ({rows})
+        where error is not null and discarded_at is null"""
+    needed = "columns('^(partition|offset|op|source_.*)$')"
+    return f"""
+        select {needed} from ({rows}) where {IS_CHANGE}
+        union all by name
+        select {needed} from ({envelope.select(dead, table.source)})
+        where op in ('c', 'r', 'u', 'd', 't') and source_ts_ms is not null"""
 
 
 def _first_offsets(conn: duckdb.DuckDBPyConnection) -> dict[int, int]:

@@ -24,9 +24,16 @@ A_LOG_THAT_BEGINS_WITH_A_READ = History(
     Shape("mariadb", ("int", "uuid"), ("int", "text")), 2, (Write(2), Reset(2), Write(1), Read(0), Resnapshot())
 )
 
+A_NEW_LOG_THAT_BEGINS_WITH_A_DEAD_LETTER = History(
+    Shape("postgresql", ("int",), ("text",), partitioned=True, ruled=True),
+    0,
+    (Write(1, 104), Reset(2), Write(1), Run("misread", 4)),
+)
+
 REGRESSIONS: tuple[History, ...] = (
     TWO_CHANGES_IN_ONE_FOLD,
     A_READ_BEHIND_A_DEAD_LETTER,
     CHANGES_DROPPED_AND_REBUILT,
     A_LOG_THAT_BEGINS_WITH_A_READ,
+    A_NEW_LOG_THAT_BEGINS_WITH_A_DEAD_LETTER,
 )

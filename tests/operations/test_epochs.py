@@ -20,6 +20,7 @@ from lakehouse_assets.sources.messages import Message
 from lakehouse_assets.sources.writer import append
 from tests.scenario import calm
 from tests.silver.lakes import changes, current, differences, fold, state, take
+from tests.silver.second_tries import misreading, replay_dead_letters
 from tests.silver.told import NOON, SESSIONS, USERS, session, user
 
 DAY = NOON.date()
@@ -145,6 +146,37 @@ def test_a_read_that_is_the_first_that_a_new_log_tells_is_of_it_where_the_time_i
     assert done.first_offsets == {0: 2, 1: 1}
     assert names(platform)["a"] == "read"
     assert differences(platform, USERS, epochs=[{0: 2, 1: 1}]) == []
+
+
+@pytest.mark.parametrize("since", [None, NOON + timedelta(hours=20)])
+def test_a_dead_letter_of_the_new_log_is_replayed_as_its_change(platform: Platform, since: datetime | None) -> None:
+    told(platform, *OLD)
+    broken = user(0, "d", "c", 1, partition=2)._replace(value=b"\xff not JSON")
+    read, misread = user(2, "a", "u", 10, name="new"), user(1, "c", "u", 12, partition=1, name="misread")
+    with misreading("misread"), pytest.raises(SourceWasReset):
+        told(platform, *later(20, read, misread), broken)
+    [done] = reset(platform, "bank", since)
+    assert done.first_offsets == {0: 2, 1: 1, 2: 1}
+
+    fold(platform, USERS)
+    assert replay_dead_letters(platform, USERS).taken == 1
+    fold(platform, USERS)
+    assert names(platform) == {"a": "new", "b": "A", "c": "misread"}
+    assert differences(platform, USERS, epochs=[{0: 2, 1: 1, 2: 1}]) == []
+    rebuilt(platform)
+
+
+def test_a_dead_letter_at_the_end_of_the_old_log_is_not_of_the_new_one(platform: Platform) -> None:
+    told(platform, *OLD)
+    with misreading("misread"):
+        told(platform, user(2, "a", "u", 530, name="misread"))
+    [done] = reset(platform, "bank", NOON + timedelta(hours=20))
+    assert done.first_offsets == {0: 3, 1: 1}
+    told(platform, *later(20, user(3, "a", "u", 10, name="new")))
+    assert replay_dead_letters(platform, USERS).taken == 1
+    fold(platform, USERS)
+    assert names(platform)["a"] == "new"
+    assert differences(platform, USERS, epochs=[{0: 3, 1: 1}]) == []
 
 
 def test_neither_redeliveries_nor_late_changes_nor_incremental_reads_are_taken_for_a_reset(platform: Platform) -> None:
