@@ -91,6 +91,8 @@ class Play:
                 self.crash(step)
             case Reset():
                 self.reset(step)
+            case steps.Read() if self.counts["retained bronze"]:
+                return  # docs/operations.md tells why it may not be rebuilt as it was folded
             case _:
                 self.source.take(step)
         self.counts["step"] += 1
@@ -189,10 +191,8 @@ class Play:
 
     def retain(self, number: int) -> None:
         """Bronze and, where the number is odd, changes of the days before today or before one of the two before it.
-        Those are so old that nothing more comes of them, and whatever was refused of them was decided on.
-
-        Changes that may have to tell later ones a value that PostgreSQL leaves out are kept: once they are dropped, the
-        value is not known any more.
+        Nothing more comes of those, and whatever was refused of them was decided on. Changes that may have to tell a
+        later one a value that PostgreSQL leaves out are kept.
         """
         if self.anew is not None:
             return
