@@ -34,6 +34,17 @@ from tests.silver.told import user
 
 USERS = "bank.public.users"
 
+STACK = {
+    "LAKEHOUSE_PROFILE": "stack",
+    "LAKEHOUSE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+    "LAKEHOUSE_CATALOG_URI": "http://127.0.0.1:9",
+    "LAKEHOUSE_WAREHOUSE": "lake",
+    "LAKEHOUSE_CLICKHOUSE_HOST": "127.0.0.1",
+    "LAKEHOUSE_CLICKHOUSE_PORT": "9",
+    "LAKEHOUSE_CONNECT_URL": "http://127.0.0.1:9",
+}
+"""Nothing answers there."""
+
 
 def done(act: Callable[[Lake], object]) -> Callable[[Lake], AbstractContextManager[None]]:
     """Something that is done before the command; the lake is put back after it."""

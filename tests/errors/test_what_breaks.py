@@ -30,22 +30,11 @@ from lakehouse_assets.silver.rebuild import CannotRebuild
 from lakehouse_assets.silver.reset import SourceWasReset
 from lakehouse_assets.silver.severity import RuleBroken
 from tests.errors import faults
-from tests.errors.faults import USERS, done
+from tests.errors.faults import STACK, USERS, done
 from tests.errors.lake import BANK, PRODUCTS, Lake, Row, check
 from tests.silver.told import user
 
 LANDED = ("bronze.bank_users",)
-
-STACK = {
-    "LAKEHOUSE_PROFILE": "stack",
-    "LAKEHOUSE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
-    "LAKEHOUSE_CATALOG_URI": "http://127.0.0.1:9",
-    "LAKEHOUSE_WAREHOUSE": "lake",
-    "LAKEHOUSE_CLICKHOUSE_HOST": "127.0.0.1",
-    "LAKEHOUSE_CLICKHOUSE_PORT": "9",
-    "LAKEHOUSE_CONNECT_URL": "http://127.0.0.1:9",
-}
-"""Nothing answers there."""
 
 ROWS = [
     Row(

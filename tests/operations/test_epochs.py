@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ from lakehouse_assets.sources.writer import append
 from tests.scenario import calm
 from tests.silver.lakes import changes, current, differences, fold, state, take
 from tests.silver.second_tries import misreading, replay_dead_letters
-from tests.silver.told import NOON, SESSIONS, USERS, session, user
+from tests.silver.told import NOON, USERS, user
 
 DAY = NOON.date()
 OLD = [user(0, "a", "c", 500, name="old"), user(1, "b", "c", 510), user(0, "c", "c", 520, partition=1, name="old")]
@@ -220,50 +220,6 @@ def test_a_reset_holds_for_every_table_of_the_source_that_was_landed(platform: P
     assert done == {"bank_accounts": ends, "bank_users": {0: 2, 1: 1}}
     catalog = platform.open_catalog()
     assert {t: epochs(catalog.load_table(f"bronze.{t}")) for t in done} == {t: [done[t]] for t in done}
-
-
-OLD_BINLOG = [
-    session(0, 1, 0, place=5000, device="old", gtid="0-1-70"),
-    session(1, 2, 0, place=5100, gtid="0-1-71"),
-    session(2, 3, 0, place=5200, gtid="7-1-5"),
-]
-NEW_BINLOG = [
-    session(3, 1, 0, "u", place=400, device="new", gtid="0-2-72"),
-    session(4, 2, 0, "d", place=500, gtid="0-2-73"),
-]
-"""Of the server that took over, right after."""
-
-
-@pytest.mark.parametrize("batches", [1, 2])
-def test_another_servers_binlog_is_noticed_at_once_by_its_transactions_numbers(
-    platform: Platform, batches: int
-) -> None:
-    messages = [*OLD_BINLOG, *later(1, *NEW_BINLOG)]
-    if batches == 2:
-        take(platform, SESSIONS, OLD_BINLOG[:2])
-        fold(platform, SESSIONS)
-        messages = messages[2:]
-    take(platform, SESSIONS, messages)
-    said = r"shop_user_sessions: .* 0-2-72 \(topic shop.*, offset 3\) .*below the older 0-1-71 .*connectors reset shop"
-    with pytest.raises(SourceWasReset, match=said):
-        fold(platform, SESSIONS)
-
-    moment = None if batches == 2 else datetime(2026, 3, 1, 1, tzinfo=UTC)
-    assert [each.first_offsets for each in reset(platform, "shop", moment)] == [{0: 3}]
-    fold(platform, SESSIONS)
-    assert {row["id"]: row["device"] for row in current(platform, SESSIONS)} == {1: "new", 3: "web"}
-
-
-def test_neither_redelivered_nor_late_transactions_nor_other_domains_are_taken_for_another_binlog(
-    platform: Platform,
-) -> None:
-    late = session(3, 3, 0, place=4000, gtid="0-1-69")
-    other = session(4, 4, 0, place=4100, gtid="9-1-800")
-    again = session(5, 2, 0, place=5100, gtid="0-1-71")
-    for messages in (OLD_BINLOG, [late, other], [again]):
-        take(platform, SESSIONS, messages)
-        fold(platform, SESSIONS)
-    assert len(changes(platform, SESSIONS)) == 5
 
 
 SAME_HOUR = [user(2, "a", "u", 10, name="new"), user(1, "c", "u", 12, partition=1, name="new")]
