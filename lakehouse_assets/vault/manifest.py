@@ -22,7 +22,7 @@ def parse(project_dir: Path = PROJECT_DIR, target: str = "embedded") -> Path:
     # Importing dbt's command takes a second that reading definitions must not.
     from lakehouse_assets.engines.dbt.runner import DbtFailed, invoke
 
-    ended = invoke(project_dir, project_dir, target, ["compile", "--no-introspect"])
+    ended = invoke(project_dir, project_dir, target, ["compile", "--no-introspect", "--no-partial-parse"])
     if ended.exception is not None:
         raise DbtFailed(str(ended.exception)) from ended.exception
     failed = [r for r in getattr(ended.result, "results", []) if r.status not in ("success", "pass")]

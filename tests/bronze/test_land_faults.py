@@ -15,6 +15,7 @@ from pyiceberg.exceptions import CommitFailedException
 from lakehouse_assets.bronze import land as landing
 from lakehouse_assets.bronze.land import Landed, land, state
 from lakehouse_assets.bronze.schema import spec
+from lakehouse_assets.engines.iceberg.commit import MarksLost
 from lakehouse_assets.engines.iceberg.scan import ancestors
 from lakehouse_assets.engines.iceberg.tables import ensure
 from lakehouse_assets.engines.log.log import LogError
@@ -126,7 +127,7 @@ def test_a_table_rolled_back_to_where_no_offsets_are_known_is_refused(platform: 
     write_events(platform, [event(0)])
     land(platform, EVENTS)
     _roll_back(lake, 1)
-    with pytest.raises(LogError, match=r"^bronze\.clickstream_user_events: it was rolled back .*roll it on to one"):
+    with pytest.raises(MarksLost, match=r"^bronze\.clickstream_user_events: it was rolled back .*roll it on to one"):
         land(platform, EVENTS)
     assert places(platform, EVENTS) == []
 
