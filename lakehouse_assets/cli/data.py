@@ -75,16 +75,22 @@ def query(
     limit: Annotated[
         int | None, typer.Option(min=0, help=f"At most so many rows; a table shows {SHOWN_ROWS} unless told.")
     ] = None,
+    snapshot: Annotated[str | None, typer.Option(help="Read the tables at this snapshot's id or tag.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Read the tables as of this time (2026-03-01T12:00:00Z).")] = None,
 ) -> None:
     """Ask one SELECT. Nothing can be written, and no file but the tables' can be read.
 
     Example: lakehouse query "select * from marts.daily_active_users" --format csv
+
+    Example: lakehouse query "select count(*) from silver.bank_users" --as-of 2026-03-01T12:00:00Z
     """
     from lakehouse_assets.cli.session import open_platform
+    from lakehouse_assets.cli.time_travel import chosen
     from lakehouse_assets.operations.query import ask
 
     most = SHOWN_ROWS if limit is None and form is Format.TABLE else limit
-    with ask(open_platform(), sql, engine) as answer:
+    at = chosen(snapshot, as_of)
+    with ask(open_platform(), sql, engine, at) as answer:
         write_rows(form, answer.columns, islice(answer.rows, most))
         if limit is None and next(answer.rows, None) is not None:
             typer.echo(f"only the first {most} rows are shown; --limit shows more", err=True)

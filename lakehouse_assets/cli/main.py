@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lakehouse_assets.cli import connectors, data, live, maintain, second_tries
+from lakehouse_assets.cli import connectors, data, live, maintain, second_tries, time_travel
 from lakehouse_assets.cli.doctor import doctor
 from lakehouse_assets.cli.failure import OneLineErrors
 from lakehouse_assets.cli.skip import skip_expired
@@ -21,6 +21,7 @@ app = typer.Typer(
 for command in (data.demo, data.materialize, data.tables, data.query, data.events, data.sync, skip_expired, doctor):
     app.command()(command)
 maintain.add_to(app)
+time_travel.add_to(app)
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(live.app, name="live")
 app.add_typer(second_tries.commands("dead-letters", "Messages that are not valid."), name="dead-letters")

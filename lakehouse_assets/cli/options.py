@@ -29,8 +29,11 @@ def agree(question: str, means: str, yes: bool, show: Callable[[], None] = lambd
 
 def moment(option: str, text: str | None) -> datetime | None:
     """A time of ISO 8601; one without a zone is in UTC."""
-    if text is None:
-        return None
+    return time_of(option, text) if text is not None else None
+
+
+def time_of(option: str, text: str) -> datetime:
+    """The same of what was given."""
     try:
         given = datetime.fromisoformat(text)
     except ValueError:

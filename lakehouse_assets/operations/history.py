@@ -28,6 +28,7 @@ from lakehouse_assets.contracts.table import Table as Contract
 from lakehouse_assets.engines.iceberg.roll_back import marks_at, roll_back
 from lakehouse_assets.engines.iceberg.scan import ancestors
 from lakehouse_assets.engines.iceberg.tables import load
+from lakehouse_assets.engines.iceberg.time_travel import UnknownSnapshot, made_at
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.mendable import BadInput, Mendable
 from lakehouse_assets.operations.expiry import keep_ms
@@ -39,10 +40,6 @@ SHOWN = 5
 
 class UnknownTable(BadInput):
     """No such table; the message names those that there are."""
-
-
-class UnknownSnapshot(BadInput):
-    """Not a snapshot of the table's history; the message names the newest that are."""
 
 
 class CannotRollBack(Mendable):
@@ -83,7 +80,7 @@ def open_table(catalog: Catalog, identifier: str) -> IcebergTable:
 
 def history(table: IcebergTable) -> list[Version]:
     """The snapshots of `main` that have not expired, newest first."""
-    return [_version(snapshot) for snapshot in ancestors(table)]
+    return [version(snapshot) for snapshot in ancestors(table)]
 
 
 def rollback(platform: Platform, identifier: str, to: int, now: datetime | None = None) -> RolledBack:
@@ -96,7 +93,7 @@ def rollback(platform: Platform, identifier: str, to: int, now: datetime | None 
     tag = f"before-rollback-{(now or datetime.now(UTC)):%Y%m%dT%H%M%S%f}"
     before = next(ancestors(table))
     made = roll_back(table, target, tag, keep_ms(table))
-    return RolledBack(identifier, to, tag, made.snapshot_id, _version(before).rows, _version(target).rows)
+    return RolledBack(identifier, to, tag, made.snapshot_id, version(before).rows, version(target).rows)
 
 
 def check(platform: Platform, table: IcebergTable, to: int) -> Snapshot:
@@ -105,7 +102,7 @@ def check(platform: Platform, table: IcebergTable, to: int) -> Snapshot:
     target = next((s for s in line[1:] if s.snapshot_id == to), None)
     name = ".".join(table.name())
     if target is None:
-        found = ", ".join(f"{s.snapshot_id} ({_version(s).at:%Y-%m-%d %H:%M:%S})" for s in line[1 : SHOWN + 1])
+        found = ", ".join(f"{s.snapshot_id} ({made_at(s):%Y-%m-%d %H:%M:%S})" for s in line[1 : SHOWN + 1])
         what = "is the present snapshot" if line and line[0].snapshot_id == to else "is not in its history"
         raise UnknownSnapshot(f"{name}: {to} {what}; before the present one there are {found or 'none'}")
     for contract in tables():
@@ -166,9 +163,9 @@ def _check_bronze(
         )
 
 
-def _version(snapshot: Snapshot) -> Version:
+def version(snapshot: Snapshot) -> Version:
+    """What the snapshot says of itself."""
     found = snapshot.summary.additional_properties if snapshot.summary is not None else {}
     operation = snapshot.summary.operation.value if snapshot.summary is not None else "unknown"
-    at = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
     rows = int(found.get("total-records", 0))
-    return Version(snapshot.snapshot_id, snapshot.sequence_number or 0, at, operation, rows)
+    return Version(snapshot.snapshot_id, snapshot.sequence_number or 0, made_at(snapshot), operation, rows)

@@ -2,7 +2,8 @@
 
 DuckDB sees the data files of the tables that the statement names, and nothing else. Its statement type alone does not
 make it read-only: a COPY inside WITH counts as a SELECT. Within `query()` the engine refuses that, and more than one
-statement. Where it stops: ClickHouse's lock is `engines/clickhouse/reader.py`'s; how rows are printed is the command's.
+statement. Where it stops: what a table was at a point is `engines/iceberg/time_travel.py`'s, ClickHouse's lock
+`engines/clickhouse/reader.py`'s; how rows are printed is the command's.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pyiceberg.catalog import Catalog
 from lakehouse_assets.engines.clickhouse.client import connect as connect_clickhouse
 from lakehouse_assets.engines.duckdb.session import literal, local_path, register_files
 from lakehouse_assets.engines.iceberg.scan import data_files
+from lakehouse_assets.engines.iceberg.time_travel import Point, schema_at, snapshot_at
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.mendable import BadInput, Mendable
 from lakehouse_assets.operations.outside import line
@@ -50,20 +52,29 @@ class Answer:
     rows: Iterator[Row]
 
 
-def ask(platform: Platform, sql: str, engine: Engine = "duckdb") -> AbstractContextManager[Answer]:
-    """The answer to one SELECT. Entering it, or taking its rows, raises Refused or QueryFailed."""
-    return _ask_duckdb(platform, sql) if engine == "duckdb" else _ask_clickhouse(platform, sql)
+def ask(
+    platform: Platform, sql: str, engine: Engine = "duckdb", at: Point | None = None
+) -> AbstractContextManager[Answer]:
+    """The answer to one SELECT, over what every table that it names was at a point.
+
+    Entering it, or taking its rows, raises Refused, UnknownSnapshot or QueryFailed."""
+    if engine == "duckdb":
+        return _ask_duckdb(platform, sql, at)
+    if at is not None:
+        raise Refused("gold is as it is now; ask the mart in the lake for what was: --engine duckdb")
+    return _ask_clickhouse(platform, sql)
 
 
 @contextmanager
-def _ask_duckdb(platform: Platform, sql: str) -> Iterator[Answer]:
+def _ask_duckdb(platform: Platform, sql: str, at: Point | None) -> Iterator[Answer]:
     catalog = platform.open_catalog()
     known = _identifiers(catalog)
     paths: list[str] = []
     with platform.open_duckdb() as conn, tempfile.TemporaryDirectory(prefix="lakehouse-query-") as spill:
         try:
             _require_select(conn, sql)
-            paths += _register(conn, catalog, _named(sql, known))
+            names = _named(sql, known) if at is None else _named_in_full(sql, known)
+            paths += _register(conn, catalog, names, at)
             _lock(conn, paths, spill)
             cursor = conn.execute(f"from query({literal(sql)})")
             yield Answer(_unique([d[0] for d in cursor.description]), _fetched(cursor))
@@ -99,13 +110,23 @@ def _named(sql: str, known: Sequence[str]) -> list[str]:
     return [name for name in known if name.split(".")[1] in words]
 
 
-def _register(conn: duckdb.DuckDBPyConnection, catalog: Catalog, names: Sequence[str]) -> list[str]:
-    """Makes a view per table; the paths of their data files."""
+def _named_in_full(sql: str, known: Sequence[str]) -> list[str]:
+    """The tables that the text names as `layer.table`: each of them must have been there at the point."""
+
+    def pattern(name: str) -> str:
+        return r"(?<!\w)" + r'"?\s*\.\s*"?'.join(map(re.escape, name.split("."))) + r"(?!\w)"
+
+    return [name for name in known if re.search(pattern(name), sql, re.IGNORECASE)]
+
+
+def _register(conn: duckdb.DuckDBPyConnection, catalog: Catalog, names: Sequence[str], at: Point | None) -> list[str]:
+    """Makes a view per table, with the columns that it had; the paths of their data files."""
     paths = []
     for name in names:
         table = catalog.load_table(name)
-        files = data_files(table)
-        register_files(conn, name, table, files)
+        snapshot = snapshot_at(table, at) if at is not None else None
+        files = data_files(table, snapshot_id=snapshot.snapshot_id if snapshot is not None else None)
+        register_files(conn, name, table, files, schema_at(table, snapshot) if snapshot is not None else None)
         paths += [local_path(f.file_path) for f in files]
     return paths
 

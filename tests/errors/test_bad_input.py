@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from lakehouse_assets.contracts.registry import UnknownTable as UnknownContract
+from lakehouse_assets.engines.iceberg.time_travel import InvalidTag, UnknownSnapshot
+from lakehouse_assets.operations.diff import NotAKey
 from lakehouse_assets.operations.epochs import UnknownSource
-from lakehouse_assets.operations.history import UnknownSnapshot, UnknownTable
+from lakehouse_assets.operations.history import UnknownTable
 from lakehouse_assets.operations.materialize import UnknownSelection
 from lakehouse_assets.operations.overview import UnknownLayer
 from lakehouse_assets.operations.query import Refused
@@ -49,6 +51,71 @@ ROWS = [
         UnknownSnapshot,
         2,
     ),
+    Row(
+        "a snapshot that the table has not",
+        ("query", "select * from silver.bank_users", "--snapshot", "1"),
+        ("silver.bank_users: there is no snapshot 1", "the newest are "),
+        UnknownSnapshot,
+        2,
+    ),
+    Row(
+        "a time before the table",
+        ("query", "select * from silver.bank_users", "--as-of", "2020-01-01"),
+        ("silver.bank_users: nothing is known of 2020-01-01 00:00:00 UTC", "the newest are "),
+        UnknownSnapshot,
+        2,
+    ),
+    Row(
+        "a time to come",
+        ("query", "select * from silver.bank_users", "--as-of", "2999-01-01"),
+        ("2999-01-01 00:00:00 UTC lies ahead",),
+        UnknownSnapshot,
+        2,
+    ),
+    Row(
+        "two points at once",
+        ("query", "select 1", "--as-of", "2026-01-01", "--snapshot", "1"),
+        ("exclude each other",),
+        code=2,
+    ),
+    Row(
+        "gold as it was",
+        ("query", "select 1", "--engine", "clickhouse", "--as-of", "2026-01-01"),
+        ("gold is as it is now", "--engine duckdb"),
+        Refused,
+        2,
+    ),
+    Row("the difference of no table", ("diff", "users", "--from", "1"), ("'users'", "silver.bank"), UnknownTable, 2),
+    Row(
+        "the difference since no snapshot",
+        ("diff", "silver.bank_users", "--from", "1"),
+        ("silver.bank_users: there is no snapshot 1",),
+        UnknownSnapshot,
+        2,
+    ),
+    Row(
+        "the difference by no column",
+        ("diff", "silver.bank_users", "--from", "main", "--key", "mail"),
+        ("silver.bank_users has no column 'mail'", "id, email"),
+        NotAKey,
+        2,
+    ),
+    Row(
+        "a metric of several values",
+        ("diff", "silver.bank_users", "--from", "main", "--metric", "email"),
+        ("a metric is one value", "'email' is 2 rows"),
+        Refused,
+        2,
+    ),
+    Row("a name that is no tag", ("tag", "silver.bank_users", "1st"), ("'1st' cannot be a tag",), InvalidTag, 2),
+    Row(
+        "to remove no tag",
+        ("tag", "silver.bank_users", "first", "--remove", "--yes"),
+        ("silver.bank_users: there is no tag 'first'; there are none",),
+        InvalidTag,
+        2,
+    ),
+    Row("to tag no table", ("tag", "users", "first"), ("'users'", "silver.bank_users"), UnknownTable, 2),
     Row(
         "no table's letters",
         ("dead-letters", "show", "users"),

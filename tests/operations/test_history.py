@@ -12,11 +12,12 @@ from lakehouse_assets.bronze.land import land
 from lakehouse_assets.bronze.land import state as landing
 from lakehouse_assets.contracts.registry import table as contract
 from lakehouse_assets.engines.iceberg.scan import ancestors
+from lakehouse_assets.engines.iceberg.time_travel import UnknownSnapshot
 from lakehouse_assets.engines.iceberg.transaction import Conflict
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.operations import history
 from lakehouse_assets.operations.expiry import expire
-from lakehouse_assets.operations.history import CannotRollBack, UnknownSnapshot, UnknownTable, rollback
+from lakehouse_assets.operations.history import CannotRollBack, UnknownTable, rollback
 from lakehouse_assets.operations.retention import retain
 from lakehouse_assets.silver.bronze_slice import is_consumed, watermark
 from lakehouse_assets.silver.rebuild import CannotRebuild, rebuild_changes

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlparse
 import duckdb
 from pyiceberg import types as iceberg
 from pyiceberg.manifest import DataFile
+from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 
 _DUCKDB_TYPES: dict[type[iceberg.IcebergType], str] = {
@@ -74,16 +75,19 @@ def quoted(identifier: str) -> str:
     return ".".join(f'"{part}"' for part in identifier.split("."))
 
 
-def register_files(conn: duckdb.DuckDBPyConnection, name: str, table: Table, files: Sequence[DataFile]) -> None:
-    """Makes the view `name` (`x` or `schema.x`) over the files, with the table's present columns and types."""
+def register_files(
+    conn: duckdb.DuckDBPyConnection, name: str, table: Table, files: Sequence[DataFile], schema: Schema | None = None
+) -> None:
+    """Makes the view `name` (`x` or `schema.x`) over the files, with the columns of the schema: the table's present
+    one where none is given."""
     if "." in name:
         conn.execute(f"create schema if not exists {quoted(name.split('.')[0])}")
-    conn.execute(f"create or replace view {quoted(name)} as {select(table, files)}")
+    conn.execute(f"create or replace view {quoted(name)} as {select(table, files, schema)}")
 
 
-def select(table: Table, files: Sequence[DataFile]) -> str:
+def select(table: Table, files: Sequence[DataFile], schema: Schema | None = None) -> str:
     """The SELECT over the files; over none, a SELECT of the same columns that has no row."""
-    fields = table.schema().fields
+    fields = (schema or table.schema()).fields
     if not files:
         columns = ", ".join(f"null::{duckdb_type(f.field_type)} as {quoted(f.name)}" for f in fields)
         return f"select {columns} where false"
