@@ -21,6 +21,7 @@ from lakehouse_assets.engines.iceberg.tables import load
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.gold.assets import unpublished
 from lakehouse_assets.mendable import BadInput
+from lakehouse_assets.operations.broken_off import running, settle
 from lakehouse_assets.operations.news import with_news
 from lakehouse_assets.operations.outside import line
 from lakehouse_assets.vault.days import daily_marts, stale_days
@@ -77,12 +78,13 @@ def increment(
 ) -> Outcome:
     """Folds what is new in the selection, then refreshes the touched days of its date-grained assets."""
     chosen = select(definitions, selection)
+    settle(instance, platform.home)
     daily = below_days(definitions) & chosen
     news = with_news(definitions, platform, chosen)
-    outcome = _run(definitions, instance, news - daily, None, listen, planned)
+    outcome = _run(definitions, platform, instance, news - daily, None, listen, planned)
     # What failed stops what is below it, and nothing else: the days of other sources are built.
     for keys, stretch in touched(platform, daily - _below(definitions, outcome.stopped)):
-        outcome += _run(definitions, instance, keys, stretch, listen, planned)
+        outcome += _run(definitions, platform, instance, keys, stretch, listen, planned)
     return outcome
 
 
@@ -105,13 +107,14 @@ def rebuild(
     by_day = {k for k in chosen if graph.get(k).partitions_def is not None}
     if not by_day:
         raise UnknownSelection(f"{selection!r} names no asset by day; add what has days, or leave out the days")
+    settle(instance, platform.home)
     daily = below_days(definitions) & by_day
-    outcome = _run(definitions, instance, by_day - daily, (first, last), listen, planned)
+    outcome = _run(definitions, platform, instance, by_day - daily, (first, last), listen, planned)
     if outcome.success:
         below = (chosen & _below(definitions, by_day)) - by_day
-        outcome += _run(definitions, instance, below, None, listen, planned)
+        outcome += _run(definitions, platform, instance, below, None, listen, planned)
     if outcome.success:
-        outcome += _run(definitions, instance, daily, (first, last), listen, planned)
+        outcome += _run(definitions, platform, instance, daily, (first, last), listen, planned)
     return outcome
 
 
@@ -196,6 +199,7 @@ def _below(definitions: dg.Definitions, keys: Collection[dg.AssetKey]) -> set[dg
 
 def _run(
     definitions: dg.Definitions,
+    platform: Platform,
     instance: dg.DagsterInstance,
     keys: set[dg.AssetKey],
     stretch: Stretch | None,
@@ -208,14 +212,15 @@ def _run(
     run_id = str(uuid.uuid4())
     instance.add_event_listener(run_id, lambda entry: _told(entry, listen))
     planned(len(keys))
-    result = job.execute_in_process(
-        instance=instance,
-        asset_selection=sorted(keys),
-        run_id=run_id,
-        raise_on_error=False,
-        run_config=_QUIET,
-        tags=stretch_tags(stretch) if stretch else {},
-    )
+    with running(platform.home, run_id):
+        result = job.execute_in_process(
+            instance=instance,
+            asset_selection=sorted(keys),
+            run_id=run_id,
+            raise_on_error=False,
+            run_config=_QUIET,
+            tags=stretch_tags(stretch) if stretch else {},
+        )
     events = result.all_events
     if any(_is_interrupted(e) for e in events):
         raise KeyboardInterrupt
