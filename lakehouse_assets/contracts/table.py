@@ -14,6 +14,7 @@ from lakehouse_assets.contracts.rules import Fits, Present, RefersTo, Rule, Uniq
 from lakehouse_assets.contracts.types import LogicalType
 
 SourceKind = Literal["cdc", "events", "files"]
+Engine = Literal["duckdb", "spark"]
 Envelope = Literal["debezium", "flat", "server"]
 DecimalMode = Literal["precise", "string", "double"]
 TimeMode = Literal["adaptive", "adaptive_time_microseconds", "connect", "isostring", "microseconds", "nanoseconds"]
@@ -113,6 +114,8 @@ class Table:
 
     Of a batch of at least `flood_minimum` messages, more than `flood_share` refused ones stop the run.
     `reject_threshold` is the share of all rows from which on dead letters or rejects fail their check.
+    `engine` maintains its tables, where that is not the profile's; `spark` only where the profile has one.
+    Spark's compaction orders the silver table by all of `z_order_by` at once, in the place of `sort_by`.
     """
 
     source: Source
@@ -124,6 +127,8 @@ class Table:
     event_time: str | None = None
     partition_by: tuple[tuple[Transform, str], ...] = ()
     sort_by: tuple[str, ...] = ()
+    z_order_by: tuple[str, ...] = ()
+    engine: Engine | None = None
     stale_after: timedelta = timedelta(minutes=15)
     bronze_retention: timedelta = timedelta(days=90)
     silver_retention: timedelta = timedelta(days=730)
@@ -142,7 +147,7 @@ class Table:
                 f"{self.id}: the layers add a column {name!r} of their own; name this one otherwise, with"
                 f" renamed_from={name!r}"
             )
-        named = [*self.key, *(c for _, c in self.partition_by), *self.sort_by]
+        named = [*self.key, *(c for _, c in self.partition_by), *self.sort_by, *self.z_order_by]
         for name in named + ([self.event_time] if self.event_time else []):
             if name not in self._by_name:
                 raise ValueError(f"{self.id}: {name!r} is not one of its columns {sorted(self._by_name)}")

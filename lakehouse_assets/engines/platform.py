@@ -8,15 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 from clickhouse_connect.driver.client import Client
 from pyarrow.fs import FileSystem, SubTreeFileSystem
 from pyiceberg.catalog import Catalog
 
+from lakehouse_assets.contracts.table import Engine
 from lakehouse_assets.engines.duckdb.session import connect
 from lakehouse_assets.engines.log.log import EventLog
 from lakehouse_assets.engines.probe import Probe
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,8 @@ class Platform:
     ids of tables whose batches are taken however many of their messages are refused. `probes` is what must be true of
     its services; a run waits `patience_seconds` for one that does not answer. `storage` are PyIceberg's properties of
     an S3 server, its keys among them; none where every file is local. CSV files are delivered to `deliveries`, a
-    location in that storage; without one to the folder `files` of `home`."""
+    location in that storage; without one to the folder `files` of `home`. `maintained_by` is the
+    engine of tables whose contracts name none; Spark's session is opened by who first asks, and None is no Spark."""
 
     name: str
     home: Path
@@ -40,6 +46,12 @@ class Platform:
     patience_seconds: float = 0.0
     storage: Mapping[str, str] = field(default_factory=dict, repr=False)
     deliveries: str = ""
+    open_spark: Callable[[], SparkSession] | None = None
+    maintained_by: Engine = "duckdb"
+
+    def engine(self, usual: Engine, wanted: Engine | None) -> Engine:
+        """What does the work: `wanted` by a contract, else the `usual` one; without a Spark always DuckDB."""
+        return (wanted or usual) if self.open_spark is not None else "duckdb"
 
     def open_duckdb(self) -> duckdb.DuckDBPyConnection:
         """A session of its own, which reads the files of every table."""

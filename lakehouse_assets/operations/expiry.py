@@ -112,8 +112,7 @@ def expire(platform: Platform, identifier: str, now: datetime | None = None) -> 
 
 def _forget(platform: Platform, identifier: str, now: datetime) -> tuple[list[int], Sizes]:
     """The ids of the snapshots that went, and what all snapshots needed before."""
-    table = platform.open_catalog().load_table(identifier)
-    _keep_marks(table)
+    table = keep_marks(platform.open_catalog().load_table(identifier))
     ids, over = expirable(table.metadata, now), outlived(table.metadata, now)
     before = needed(table, table.metadata.snapshots)
     if ids or over:
@@ -131,11 +130,14 @@ def _forget(platform: Platform, identifier: str, now: datetime) -> tuple[list[in
     return ids, before
 
 
-def _keep_marks(table: Table) -> None:
-    """What another engine committed last carries no marks: those before it must outlive their snapshot."""
+def keep_marks(table: Table) -> Table:
+    """What another engine committed last carries no marks: those before it must outlive their snapshot. The table as it
+    is then. Raises Conflict."""
     snapshot = table.current_snapshot()
     if snapshot is not None and not own_marks(snapshot) and marks(table):
         commit(table, summary={})
+        return table.refresh()
+    return table
 
 
 def _in_order(locations: set[str]) -> list[str]:

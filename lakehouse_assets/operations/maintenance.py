@@ -14,7 +14,7 @@ from typing import Protocol
 from lakehouse_assets.engines.iceberg.scan import bytes_of
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.mendable import Mendable
-from lakehouse_assets.operations import compaction, expiry, orphans, retention
+from lakehouse_assets.operations import compaction, expiry, orphans, retention, spark_maintenance
 from lakehouse_assets.operations.history import open_table
 from lakehouse_assets.operations.outside import explained
 
@@ -116,9 +116,17 @@ def _plan_compaction(platform: Platform, identifier: str) -> Iterator[Work]:
 
 
 def _compact(platform: Platform, identifier: str) -> Iterator[Work]:
-    for done in compaction.compact(platform, identifier):
+    for done in _compacted(platform, identifier):
         what = done.partition if done.snapshot_id is not None else f"{done.partition}: replaced by another writer"
         yield _work("compact", what, identifier, done)
+
+
+def _compacted(platform: Platform, identifier: str) -> Iterator[compaction.Compacted]:
+    spark = spark_maintenance.session(platform, identifier)
+    if spark is None:
+        yield from compaction.compact(platform, identifier)
+    elif done := spark_maintenance.compact(platform, identifier, spark(), spark_maintenance.z_order_of(identifier)):
+        yield done
 
 
 def _plan_expiry(platform: Platform, identifier: str) -> Iterator[Work]:
@@ -126,7 +134,9 @@ def _plan_expiry(platform: Platform, identifier: str) -> Iterator[Work]:
 
 
 def _expire(platform: Platform, identifier: str) -> Iterator[Work]:
-    yield from _expiry(identifier, expiry.expire(platform, identifier))
+    spark = spark_maintenance.session(platform, identifier)
+    done = spark_maintenance.expire(platform, identifier, spark()) if spark else expiry.expire(platform, identifier)
+    yield from _expiry(identifier, done)
 
 
 def _expiry(identifier: str, done: expiry.Expired) -> Iterator[Work]:
@@ -139,7 +149,11 @@ def _plan_orphans(platform: Platform, identifier: str) -> Iterator[Work]:
 
 
 def _remove_orphans(platform: Platform, identifier: str) -> Iterator[Work]:
-    yield from _orphans(identifier, orphans.remove_orphans(platform, identifier))
+    spark = spark_maintenance.session(platform, identifier)
+    if spark is None:
+        yield from _orphans(identifier, orphans.remove_orphans(platform, identifier))
+    else:
+        yield from _orphans(identifier, spark_maintenance.remove_orphans(platform, identifier, spark()))
 
 
 def _orphans(identifier: str, done: orphans.Removed) -> Iterator[Work]:

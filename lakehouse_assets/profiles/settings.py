@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from lakehouse_assets.contracts.registry import UnknownTable, table
+from lakehouse_assets.contracts.table import Engine
 from lakehouse_assets.engines.connect.database import Database
 
 PREFIX = "LAKEHOUSE_"
@@ -95,6 +96,14 @@ class Settings(BaseModel):
     s3_secret_key: SecretStr | None = None
     s3_region: str = "us-east-1"
 
+    maintenance_engine: Engine = "duckdb"
+    spark_master: str | None = Field(default=None, pattern=r"^(local\[(\d+|\*)\]|(spark|k8s|yarn)(:.+)?)$")
+    spark_jars: Path | None = None
+    spark_driver_memory: str = Field(default="1g", pattern=r"^[0-9]+[mg]$")
+    spark_executor_memory: str = Field(default="2g", pattern=r"^[0-9]+[mg]$")
+    spark_cores: int = Field(default=2, gt=0)
+    """How many cores of a cluster it takes in all."""
+
     clickhouse_host: str | None = Field(default=None, min_length=1)
     clickhouse_port: Port = 8123
     clickhouse_user: str = "default"
@@ -114,6 +123,10 @@ class Settings(BaseModel):
         needed: list[str] = []
         if self.profile == "stack":
             needed += ["kafka_bootstrap_servers", "catalog_uri", "warehouse", "clickhouse_host"]
+        if self.profile == "embedded" and self.maintenance_engine == "spark":
+            raise ValueError("Spark is of the profile stack")
+        if self.maintenance_engine == "spark" or self.spark_master:
+            needed += ["spark_master", "spark_jars"]
         if self.kafka_security_protocol.startswith("SASL"):
             needed += ["kafka_sasl_username", "kafka_sasl_password"]
         if self.s3_access_key or self.s3_secret_key:

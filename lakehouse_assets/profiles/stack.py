@@ -5,6 +5,9 @@ Where it stops: it connects when somebody asks; how the servers are set up is no
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from clickhouse_connect.driver.client import Client
 from pydantic import SecretStr
 from pyiceberg.catalog import Catalog
@@ -15,6 +18,9 @@ from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.profiles import probes
 from lakehouse_assets.profiles.lazy import once
 from lakehouse_assets.profiles.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 def platform(settings: Settings) -> Platform:
@@ -53,7 +59,34 @@ def platform(settings: Settings) -> Platform:
         patience_seconds=settings.patience_seconds,
         storage=storage_properties(settings),
         deliveries=settings.deliveries,
+        open_spark=once(partial(open_spark, settings)) if settings.spark_master else None,
+        maintained_by=settings.maintenance_engine,
     )
+
+
+def open_spark(settings: Settings) -> SparkSession:
+    """Raises NoSpark."""
+    from lakehouse_assets.engines.spark.session import CATALOG, open_session
+
+    catalog = f"spark.sql.catalog.{CATALOG}"
+    known: dict[str, object] = {
+        "spark.master": settings.spark_master,
+        "spark.driver.memory": settings.spark_driver_memory,
+        "spark.executor.memory": settings.spark_executor_memory,
+        "spark.cores.max": settings.spark_cores,
+        "spark.driver.extraClassPath": f"{settings.spark_jars}/*",
+        "spark.executor.extraClassPath": f"{settings.spark_jars}/*",
+        f"{catalog}.uri": settings.catalog_uri,
+        f"{catalog}.warehouse": settings.warehouse,
+        f"{catalog}.s3.endpoint": settings.s3_endpoint,
+        f"{catalog}.client.region": settings.s3_region,
+    }
+    secrets: dict[str, object] = {
+        f"{catalog}.credential": settings.catalog_credential,
+        f"{catalog}.s3.access-key-id": settings.s3_access_key,
+        f"{catalog}.s3.secret-access-key": settings.s3_secret_key,
+    }
+    return open_session(_given(known), _given(secrets))
 
 
 def kafka_settings(settings: Settings) -> dict[str, str]:

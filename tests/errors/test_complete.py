@@ -17,6 +17,7 @@ ELSEWHERE = {
     "DbtFailed": "needs a model that fails: tests/vault, tests/schema_evolution",
     "Mismatch": "needs a ClickHouse that loads wrongly: tests/engines/clickhouse",
     "NoOwner": "takes as long as an owner is waited for",
+    "NoSpark": "needs an installation without the extra: tests/engines/test_spark_session.py",
     "SlotInUse": "needs a PostgreSQL: tests/stack",
     "UnreachableStorage": "needs a warehouse that is neither in S3 nor in files",
 }

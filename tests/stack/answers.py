@@ -8,10 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 from pyiceberg.table import Table
+from pyspark.sql import SparkSession
 
 from lakehouse_assets.engines.clickhouse.sql import literal
 from lakehouse_assets.engines.duckdb.session import quoted
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.engines.spark.session import CATALOG
 from tests.servers.lake import Lake
 from tests.servers.trino import Trino
 
@@ -24,6 +26,10 @@ def trino_rows(trino: Trino, identifier: str) -> Rows:
         cursor.execute(f"select * from {quoted(identifier)}")
         found = cursor.fetchall()
         return [dict(zip([column[0] for column in cursor.description], row, strict=True)) for row in found]
+
+
+def spark_rows(spark: SparkSession, identifier: str) -> Rows:
+    return spark.read.table(f"{CATALOG}.{identifier}").toArrow().to_pylist()  # type: ignore[no-any-return]
 
 
 def clickhouse_rows(platform: Platform, lake: Lake, table: Table) -> Rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -17,6 +17,7 @@ from tests.servers.mariadb import MariaDB
 from tests.servers.postgres import Postgres
 from tests.servers.s3 import S3
 from tests.servers.server import Server
+from tests.servers.spark import spark as spark_of
 from tests.servers.trino import Trino
 
 from .watched import watch, watched
@@ -74,6 +75,13 @@ def lake(s3: S3, postgres: Postgres, rest: RestCatalogServer) -> Lake:
 @pytest.fixture(scope="session")
 def lake_with_trino(lake: Lake, trino: Trino) -> Lake:
     return replace(lake, trino=trino)
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[dict[str, Any]]:
+    """The fields of `Settings` that lead to the one session of Spark."""
+    with spark_of() as fields:
+        yield fields
 
 
 def _running(request: pytest.FixtureRequest, server: S) -> Iterator[S]:

@@ -23,6 +23,8 @@ from lakehouse_assets.engines.duckdb.session import register_files
 from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.gold.assets import gold_tables
+from lakehouse_assets.profiles import stack
+from lakehouse_assets.profiles.settings import Settings
 from lakehouse_assets.sources import kafka_writer
 from lakehouse_assets.sources.events import EventStream, Traffic
 from lakehouse_assets.sources.files import write_delivery
@@ -33,7 +35,7 @@ from tests.scenario import retail
 from tests.servers.server import wait_until
 from tests.silver.lakes import current, fold, open_platform, timeless
 
-from .answers import clickhouse_rows, comparable, trino_rows
+from .answers import clickhouse_rows, comparable, spark_rows, trino_rows
 from .live_source import LiveSource
 from .topics import Topic
 from .watched import watch
@@ -155,9 +157,10 @@ def _versions(platform: Platform) -> dict[str, Any]:
     return {name: catalog.load_table(name).metadata.current_snapshot_id for name in names}
 
 
-def test_every_engine_reads_the_same_rows(fed: Fed) -> None:
-    """PyIceberg, DuckDB, Trino and ClickHouse."""
+def test_every_engine_reads_the_same_rows(fed: Fed, spark: dict[str, Any]) -> None:
+    """PyIceberg, DuckDB, Trino, Spark and ClickHouse."""
     lake, platform = fed.stack.lake, fed.stack.platform
+    session = stack.open_spark(Settings(**{**fed.stack.fields, **spark}))
     assert lake.trino is not None
     for identifier in (_current(table) for table in registry.tables()):
         table = platform.open_catalog().load_table(identifier)
@@ -167,6 +170,7 @@ def test_every_engine_reads_the_same_rows(fed: Fed) -> None:
             register_files(conn, "held", table, data_files(table))
             assert comparable(conn.sql("from held").to_arrow_table().to_pylist()) == expected, f"{identifier} in DuckDB"
         assert comparable(trino_rows(lake.trino, identifier)) == expected, f"{identifier} in Trino"
+        assert comparable(spark_rows(session, identifier)) == expected, f"{identifier} in Spark"
         assert comparable(clickhouse_rows(platform, lake, table)) == expected, f"{identifier} in ClickHouse"
 
 

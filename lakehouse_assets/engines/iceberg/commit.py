@@ -20,7 +20,7 @@ from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update.snapshot import _SnapshotProducer
 
 from lakehouse_assets.engines.iceberg.replacement import Replacement
-from lakehouse_assets.engines.iceberg.scan import ancestors, sequence_of
+from lakehouse_assets.engines.iceberg.scan import ancestors, is_compaction, sequence_of
 from lakehouse_assets.engines.iceberg.transaction import COMMIT_ID, Transaction, send
 from lakehouse_assets.mendable import Mendable
 
@@ -80,6 +80,17 @@ def own_marks(snapshot: Snapshot) -> dict[str, str]:
     return {k: v for k, v in _summary(snapshot).items() if k.startswith(PREFIX)}
 
 
+def last_told(table: Table) -> dict[str, str]:
+    """The marks that still tell of the present rows: those below the compactions that another engine made since.
+
+    None where it committed anything else: that said nothing of itself, and counts as a change of anything.
+    """
+    for snapshot in ancestors(table):
+        if (found := own_marks(snapshot)) or not is_compaction(snapshot):
+            return found
+    return {}
+
+
 def write_files(table: Table, rows: pa.Table) -> list[DataFile]:
     """Parquet files of the rows, partitioned and with statistics, not yet part of the table."""
     # Importing PyIceberg's Arrow reader, and with it pandas, takes a second that reading definitions must not.
@@ -122,10 +133,7 @@ def commit(
 
 def carried(table: Table, *, silent: bool, rebuilds: bool) -> dict[str, str]:
     """The marks that the next commit carries on; `silent` where readers need not look at it."""
-    known = marks(table)
-    snapshot = table.current_snapshot()
-    told = own_marks(snapshot) if snapshot is not None else {}
-    # What another engine committed said nothing of itself: it counts as a change of anything.
+    known, told = marks(table), last_told(table)
     here = str(sequence_of(table))
     changed = told.get(CHANGED, here) if silent else str(next_sequence(table))
     rebuilt = str(next_sequence(table)) if rebuilds else told.get(REBUILT, here)

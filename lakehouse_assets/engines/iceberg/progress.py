@@ -12,7 +12,15 @@ import json
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
-from lakehouse_assets.engines.iceberg.commit import CHANGED, DAYS, REBUILT, REBUILT_DAYS, RETIRED, ROLLED_BACK_TO
+from lakehouse_assets.engines.iceberg.commit import (
+    CHANGED,
+    DAYS,
+    REBUILT,
+    REBUILT_DAYS,
+    RETIRED,
+    ROLLED_BACK_TO,
+    last_told,
+)
 from lakehouse_assets.engines.iceberg.commit import own_marks as said
 from lakehouse_assets.engines.iceberg.scan import ancestors, is_compaction, sequence_of, snapshots_since
 
@@ -82,6 +90,5 @@ def _was_left(table: Table, mark: int) -> bool:
 
 
 def _last(table: Table, key: str) -> int:
-    """The carried number; the present snapshot's where it does not say, because another engine made it."""
-    snapshot = table.current_snapshot()
-    return int(said(snapshot).get(key, sequence_of(table))) if snapshot is not None else 0
+    """The carried number; the present snapshot's where nothing says it, because another engine changed the rows."""
+    return int(last_told(table).get(key, sequence_of(table)))
