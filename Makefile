@@ -80,9 +80,9 @@ test-stack: .venv/.installed-stack  ## tests on real servers, which it installs 
 MINUTES ?= 30
 HISTORIES ?= 0
 SEED ?= 1
-chaos: .venv/.installed-dev $(MANIFEST)  ## kill, race and break it for MINUTES=30 and at least HISTORIES=0 from SEED=1
+chaos: .venv/.installed-dev $(MANIFEST)  ## kill, race and break it for MINUTES=30 and at least HISTORIES=0 from SEED=1 (MORE=1 goes on)
 	$(IN_MEMORY) $(BIN)/python -m tests.chaos --minutes $(MINUTES) --histories $(HISTORIES) --seed $(SEED) \
-	  --report docs/chaos-report.md $(ARGS)
+	  $(if $(MORE),--more) --report docs/chaos-report.md $(ARGS)
 
 check: .venv/.installed-dev $(MANIFEST)  ## lint, format, types, imports, SQL, generated files
 	$(BIN)/ruff check .

@@ -34,21 +34,23 @@ def find_snapshots(
     conn.register("known_reads", places(json.loads(known.get(SNAPSHOTS, "{}")), pa.string()))
     epoch = position.epoch_sql(epochs)
     conn.execute(f"""
+        create or replace temp table placed as
+        select topic, partition, "offset", topic || '/' || partition as place, {epoch} as epoch, source_lsn as lsn,
+          {FOLLOWS_SNAPSHOT} as follows
+        from {rows} where {FOLLOWS_SNAPSHOT}
+          or ({IS_CHANGE} and op = 'r' and not ({IS_INCREMENTAL}) and source_lsn is not null)""")
+    conn.execute("""
         create or replace temp table snapshot_reads as
-        select topic || '/' || partition as place, {epoch} as epoch, source_lsn as lsn, min("offset") as first
-        from {rows} where {IS_CHANGE} and op = 'r' and not ({IS_INCREMENTAL}) and source_lsn is not null group by all
+        select place, epoch, lsn, min("offset") as first from placed where not follows group by all
         union all
         select place, split_part(value, '.', 1), split_part(value, '.', 2)::bigint, -1 from known_reads""")
-    conn.execute(f"""
+    conn.execute("""
         create or replace temp table after_snapshot as
-        with following as (
-          select topic, partition, "offset", topic || '/' || partition as place, {epoch} as epoch
-          from {rows} where {FOLLOWS_SNAPSHOT}),
-        latest as (select epoch, max(lsn) as lsn from snapshot_reads group by epoch)
-        select f.topic, f.partition, f."offset", coalesce(r.lsn, l.lsn) as snapshot_lsn
-        from following f
-        asof left join snapshot_reads r on f.place = r.place and f.epoch = r.epoch and f."offset" > r.first
-        left join latest l on f.epoch = l.epoch""")
+        with latest as (select epoch, max(lsn) as lsn from snapshot_reads group by epoch)
+        select p.topic, p.partition, p."offset", coalesce(r.lsn, l.lsn) as snapshot_lsn
+        from (from placed where follows) p
+        asof left join snapshot_reads r on p.place = r.place and p.epoch = r.epoch and p."offset" > r.first
+        left join latest l on p.epoch = l.epoch""")
     found = conn.execute("select place, arg_max(epoch || '.' || lsn, first) from snapshot_reads group by place")
     last = dict(found.fetchall())
     return {SNAPSHOTS: json.dumps(last)} if last else {}

@@ -108,7 +108,7 @@ def _merge_slice(work: Work) -> Merged:
     known, begun = marks(work.silver), epochs(work.bronze)
     streamed: dict[str, str] = json.loads(known.get(STREAMED, "{}"))
     read = find_snapshots(conn, "bronze_rows", known, begun)
-    conn.execute(f"create or replace view context as {context_sql('bronze_rows', begun)}")
+    conn.execute(f"create or replace temp table context as {context_sql('bronze_rows', begun)}")
     stage(conn, work.table, known.get(HIGHEST, ""), streamed, begun)
     refuse_reset(conn, work.table, work.silver, known.get(HIGHEST, ""), known.get(HIGHEST_MS))
     refuse_other_log(conn, work.table, known.get(HIGHEST, ""), known.get(HIGHEST_TX))
@@ -155,11 +155,11 @@ def whole_context(work: Work, begun: Epochs, looks_back: bool = False) -> None:
     ).fetchall()
     folded = f"({folded_sql(conn, work.bronze, work.offsets, AlwaysTrue())})" if looking_back else "bronze_rows"
     find_snapshots(conn, folded, known, begun)
-    stored = f"""
-        union all
-        select topic, partition, "offset", false, change_position
-        from ({select(work.silver, data_files(work.silver))}) where op != 'r' and not ({IS_SNAPSHOT_END})"""
-    conn.execute(f"create or replace view context as {context_sql(folded, begun)} {stored if looking_back else ''}")
+    conn.execute(f"create or replace temp table context as {context_sql(folded, begun)}")
+    if looking_back:
+        conn.execute(f"""
+            insert into context select topic, partition, "offset", false, change_position
+            from ({select(work.silver, data_files(work.silver))}) where op != 'r' and not ({IS_SNAPSHOT_END})""")
 
 
 def stage(conn: duckdb.DuckDBPyConnection, table: Table, highest: str, streamed: dict[str, str], begun: Epochs) -> None:

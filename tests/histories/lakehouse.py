@@ -12,6 +12,9 @@ from pathlib import Path
 from unittest.mock import patch
 
 import duckdb
+from pyiceberg.io import InputFile
+from pyiceberg.serializers import FromInputFile
+from pyiceberg.table.metadata import TableMetadata
 
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.iceberg.tables import load
@@ -46,7 +49,8 @@ def lakehouse(home: Path) -> Iterator[Platform]:
         raise RuntimeError("a history has no ClickHouse")
 
     (home / "events").mkdir(exist_ok=True)
-    yield Platform("embedded", home, FileLog(home / "events"), lambda: catalog, no_clickhouse, "embedded", BATCH)
+    with metadata_read_once():
+        yield Platform("embedded", home, FileLog(home / "events"), lambda: catalog, no_clickhouse, "embedded", BATCH)
     catalog.close()
 
 
@@ -57,6 +61,21 @@ def one_database() -> Iterator[None]:
         duckdb.connect(config={"threads": 1}) as database,
         patch.object(duckdb, "connect", lambda **_: database.cursor()),
     ):
+        yield
+
+
+@contextmanager
+def metadata_read_once() -> Iterator[None]:
+    """A metadata file never changes, and a history loads each of its tables thirty times."""
+    read = FromInputFile.table_metadata
+    seen: dict[str, TableMetadata] = {}
+
+    def table_metadata(file: InputFile) -> TableMetadata:
+        if file.location not in seen:
+            seen[file.location] = read(file)
+        return seen[file.location]
+
+    with patch.object(FromInputFile, "table_metadata", table_metadata):
         yield
 
 

@@ -60,13 +60,14 @@ class Different(AssertionError):
 class Play:
     """One history under way. `counts` says what happened, in messages and operations.
 
-    `contract` is the table's, or one that misreads it; `anew` counts the steps until an epoch is begun for the new log.
+    `contract` is the table's, or one that misreads it; what was misread waits for a replay while `misread_yet`; `anew`
+    counts the steps until an epoch is begun for the new log.
     """
 
     def __init__(self, history: History, platform: Platform) -> None:
         self.history, self.platform = history, platform
         self.table: Table = declared(history.shape)
-        self.contract, self.misreading = self.table, ExitStack()
+        self.contract, self.misreading, self.misread_yet = self.table, ExitStack(), False
         self.source = source.begin(history.shape, history.early)
         self.begun = self.source.clock.date()
         self.anew: int | None = None
@@ -174,6 +175,7 @@ class Play:
     def misread(self, number: int) -> None:
         """From now on bronze or, where the table has such values, silver takes some messages for invalid."""
         self.counts["misread"] += 1
+        self.misread_yet = True
         if number % 2 and {"decimal", "date"} & set(self.history.shape.columns):
             self.contract = with_source(self.table, decimal="precise", time="adaptive")
         else:
@@ -181,7 +183,7 @@ class Play:
 
     def replay(self) -> None:
         """The fault is mended: what waits is read once more."""
-        self.contract = self.table
+        self.contract, self.misread_yet = self.table, False
         self.misreading.close()
         if all(load(self.platform.open_catalog(), name) for name in names_of(self.table)[:2]):
             replayed = replay_dead_letters(self.platform, self.table)
@@ -231,8 +233,9 @@ class Play:
         """Everything is landed, read rightly and folded."""
         self.land(everything=True)
         self.fold_changes()
-        self.replay()
-        self.fold_changes()
+        if self.misread_yet:
+            self.replay()
+            self.fold_changes()
         fold_current(self.platform, self.table)
 
     def finish(self) -> None:

@@ -36,10 +36,8 @@ class Tally:
         self.happened += counts
         self.histories += Counter({name: 1 for name, count in counts.items() if count} | {"history": 1})
 
-    def __iadd__(self, other: Tally) -> Tally:
-        self.happened += other.happened
-        self.histories += other.histories
-        return self
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.happened + other.happened, self.histories + other.histories)
 
     def share(self, name: str) -> float:
         if SHARES[name] == "histories":
