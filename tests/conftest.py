@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,9 @@ from pyiceberg.catalog.sql import SqlCatalog
 
 from lakehouse_assets.engines.log.file_log import FileLog
 from lakehouse_assets.engines.platform import Platform
+
+LATE_COLLECTION = (100_000, 20, 100)
+"""Metadata of tables is many small objects without a cycle."""
 
 
 @pytest.fixture
@@ -47,6 +51,17 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
 def lake(platform: Platform) -> Catalog:
     """The platform's catalog, under a name that tests/engines/clickhouse does not use."""
     return platform.open_catalog()
+
+
+def pytest_collection_finish() -> None:
+    """What is imported lives as long as the session: no collection need look through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*LATE_COLLECTION)
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -27,9 +27,10 @@ def platform(settings: Settings) -> Platform:
     """`settings` of profile `stack`, which holds the addresses."""
 
     def open_catalog() -> Catalog:
-        from lakehouse_assets.engines.iceberg.rest import PatientCatalog
+        from lakehouse_assets.engines.iceberg.rest import PATIENCE, PatientCatalog
 
-        return PatientCatalog("lakehouse", **catalog_properties(settings))
+        patience = {PATIENCE: str(settings.patience_seconds)}
+        return PatientCatalog("lakehouse", **catalog_properties(settings), **patience)
 
     def open_clickhouse() -> Client:
         import clickhouse_connect

@@ -118,7 +118,7 @@ def register(conn: duckdb.DuckDBPyConnection, bronze: IcebergTable, piece: Slice
     conn.register("bounded_places", places(piece.below, pa.int64()))
     waits = f"coalesce(replay_sequence > {mark.replayed}, false)" if last_replay(bronze) > mark.replayed else "false"
     conn.execute(f"""
-        create or replace view bronze_rows as
+        create or replace temp view bronze_rows as
         select f.* replace (case when {waits} then 'not replayed yet' else error end as error,
           case when not {waits} then data end as data)
         from bronze_files f
@@ -143,7 +143,8 @@ def replays(conn: duckdb.DuckDBPyConnection, bronze: IcebergTable, mark: Waterma
 def register_replay(conn: duckdb.DuckDBPyConnection, bronze: IcebergTable, number: int, mark: Watermark) -> None:
     """Makes the view `bronze_rows` of the rows of one replay, which lie below the watermark."""
     folded = folded_sql(conn, bronze, mark.offsets, EqualTo("replay_sequence", number))
-    conn.execute(f"create or replace view bronze_rows as select * from ({folded}) where replay_sequence = {number}")
+    replayed = f"select * from ({folded}) where replay_sequence = {number}"
+    conn.execute(f"create or replace temp view bronze_rows as {replayed}")
 
 
 def folded_sql(

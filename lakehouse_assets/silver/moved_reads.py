@@ -34,7 +34,7 @@ def take_following(conn: duckdb.DuckDBPyConnection, folded: str) -> None:
           from context)
         where is_incremental and (topic, partition, before) in (select {_PLACE} from replayed);
         create or replace temp table followed as select f.* from ({folded}) f semi join following using ({_PLACE});
-        create or replace view bronze_rows as select * from replayed union all by name select * from followed""")
+        create or replace temp view bronze_rows as select * from replayed union all by name select * from followed""")
 
 
 def left_behind(conn: duckdb.DuckDBPyConnection, table: Table, silver: IcebergTable) -> pa.Table:

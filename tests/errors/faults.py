@@ -42,6 +42,7 @@ STACK = {
     "LAKEHOUSE_CLICKHOUSE_HOST": "127.0.0.1",
     "LAKEHOUSE_CLICKHOUSE_PORT": "9",
     "LAKEHOUSE_CONNECT_URL": "http://127.0.0.1:9",
+    "LAKEHOUSE_PATIENCE_SECONDS": "0",
 }
 """Nothing answers there."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lakehouse_assets.engines.iceberg import rest
 from lakehouse_assets.engines.iceberg.storage import RETRIES
 from lakehouse_assets.profiles import stack
 from lakehouse_assets.profiles.settings import Settings
@@ -22,6 +23,7 @@ def _settings(home: Path, **changes: Any) -> Settings:
         "warehouse": "s3://lake/",
         "clickhouse_host": "127.0.0.1",
         "clickhouse_port": 1,
+        "patience_seconds": 0,
     }
     return Settings.model_validate({**given, **changes})
 
@@ -55,3 +57,10 @@ def test_without_a_login_no_login_is_configured(tmp_path: Path) -> None:
     settings = _settings(tmp_path)
     assert set(stack.kafka_settings(settings)) == {"bootstrap.servers", "security.protocol"}
     assert set(stack.catalog_properties(settings)) == {"uri", "warehouse", "s3.region", *RETRIES}
+
+
+@pytest.mark.parametrize(("patience", "sent_again"), [(0, 1), (0.5, 2), (8, 5), (26, 8), (600, 8)])
+def test_a_catalog_that_does_not_answer_is_asked_again_for_no_longer_than_the_patience(
+    patience: float, sent_again: int
+) -> None:
+    assert rest.attempts(patience) == sent_again

@@ -78,11 +78,12 @@ def quoted(identifier: str) -> str:
 def register_files(
     conn: duckdb.DuckDBPyConnection, name: str, table: Table, files: Sequence[DataFile], schema: Schema | None = None
 ) -> None:
-    """Makes the view `name` (`x` or `schema.x`) over the files, with the columns of the schema: the table's present
-    one where none is given."""
+    """Makes the view `schema.x`, or the session's own view `x`, over the files, with the columns of the schema: the
+    table's present one where none is given."""
     if "." in name:
         conn.execute(f"create schema if not exists {quoted(name.split('.')[0])}")
-    conn.execute(f"create or replace view {quoted(name)} as {select(table, files, schema)}")
+    view = "view" if "." in name else "temp view"
+    conn.execute(f"create or replace {view} {quoted(name)} as {select(table, files, schema)}")
 
 
 def select(table: Table, files: Sequence[DataFile], schema: Schema | None = None) -> str:
