@@ -5,18 +5,17 @@ Where it stops: nothing heavier than typer is imported before a command runs.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Annotated, Literal
 
 import typer
 
 from lakehouse_assets.cli.failure import BAD_INPUT, FAILED, stop
+from lakehouse_assets.cli.options import days_between
 from lakehouse_assets.cli.output import Format, write_rows
 
 AsFormat = Annotated[Format, typer.Option("--format", help="table for people, csv or json for programs.")]
 SHOWN_ROWS = 100
-FIRST_DAY = date(2020, 1, 1)
 
 
 def demo(
@@ -47,7 +46,7 @@ def materialize(
 
     Example: lakehouse materialize group:silver --from 2026-01-01 --to 2026-01-07
     """
-    days = _days(first, last)
+    days = days_between(first, last) if first or last else None
     from lakehouse_assets.cli.runs import run_selection
 
     run_selection(selection, days, form)
@@ -132,24 +131,3 @@ def sync(
             typer.echo(f"wrote {name}")
     elif stale := compare():
         stop(f"not in step with the contracts: {', '.join(stale)}; run `lakehouse sync`", FAILED)
-
-
-def _days(first: str | None, last: str | None) -> tuple[date, date] | None:
-    """The days of a rebuild; one that is not given is the other one."""
-    if first is None and last is None:
-        return None
-    begin, end = _day("--from", first or last), _day("--to", last or first)
-    if begin > end:
-        stop(f"--from {begin} is after --to {end}; the first day comes first", BAD_INPUT)
-    return begin, end
-
-
-def _day(option: str, text: str | None) -> date:
-    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
-    try:
-        day = datetime.strptime(text or "", "%Y-%m-%d").replace(tzinfo=UTC).date()
-    except ValueError:
-        stop(f"{option} {text!r} is not a day; days are written {tomorrow.isoformat()}", BAD_INPUT)
-    if not FIRST_DAY <= day <= tomorrow:
-        stop(f"{option} {day} is outside the days that there are: {FIRST_DAY} to {tomorrow}", BAD_INPUT)
-    return day

@@ -5,8 +5,10 @@ from __future__ import annotations
 import typer
 
 from lakehouse_assets.cli import connectors, data, live, maintain, second_tries, time_travel
+from lakehouse_assets.cli.backfill import backfill
 from lakehouse_assets.cli.doctor import doctor
 from lakehouse_assets.cli.failure import OneLineErrors
+from lakehouse_assets.cli.reland import reland
 from lakehouse_assets.cli.skip import skip_expired
 
 app = typer.Typer(
@@ -18,8 +20,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (data.demo, data.materialize, data.tables, data.query, data.events, data.sync, skip_expired, doctor):
+for command in (data.demo, data.materialize, data.tables, data.query, data.events, data.sync):
     app.command()(command)
+for repair in (backfill, reland, skip_expired, doctor):
+    app.command()(repair)
 maintain.add_to(app)
 time_travel.add_to(app)
 app.add_typer(connectors.app, name="connectors")

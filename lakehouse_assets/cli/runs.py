@@ -24,11 +24,11 @@ from lakehouse_assets.operations.materialize import (
     Outcome,
     Stretch,
     increment,
-    rebuild,
     select,
     stretches,
 )
 from lakehouse_assets.operations.preflight import check
+from lakehouse_assets.operations.rebuild import rebuild
 
 
 def run_selection(selection: str, days: tuple[date, date] | None, form: Format) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -57,8 +58,16 @@ class Diff:
 
 
 @contextmanager
-def diff(platform: Platform, identifier: str, start: Point, end: Point, key: Sequence[str] = ()) -> Iterator[Diff]:
-    """What `end` holds otherwise than `start`; a row without a key of the table is its own key.
+def diff(
+    platform: Platform,
+    identifier: str,
+    start: Point,
+    end: Point,
+    key: Sequence[str] = (),
+    days: tuple[str, date, date] | None = None,
+) -> Iterator[Diff]:
+    """What `end` holds otherwise than `start`; a row without a key of the table is its own key. With `days`, a column
+    and its first and last day, no other rows are looked at.
 
     Raises UnknownTable, UnknownSnapshot, NotAKey."""
     table = open_table(platform.open_catalog(), identifier)
@@ -70,7 +79,7 @@ def diff(platform: Platform, identifier: str, start: Point, end: Point, key: Seq
     if missing := [k for k in given if k not in names]:
         raise NotAKey(f"{identifier} has no column {missing[0]!r} at both points; there are {', '.join(names)}")
     with platform.open_duckdb() as conn:
-        _register(conn, table, sides, both)
+        _register(conn, table, sides, both, days)
         compared = [n for n in names if n not in given and n not in _bookkeeping(identifier)]
         if given:
             _require_unique(conn, identifier, given)
@@ -139,13 +148,25 @@ def _shared(then: Schema, now: Schema) -> Schema:
 
 
 def _register(
-    conn: duckdb.DuckDBPyConnection, table: IcebergTable, sides: tuple[Snapshot, Snapshot], both: Schema
+    conn: duckdb.DuckDBPyConnection,
+    table: IcebergTable,
+    sides: tuple[Snapshot, Snapshot],
+    both: Schema,
+    days: tuple[str, date, date] | None,
 ) -> None:
     """The views `before` and `after`, of the files that only one side has."""
     then, now = ({f.file_path: f for f in data_files(table, snapshot_id=s.snapshot_id)} for s in sides)
     for name, own, other in (("before", then, now), ("after", now, then)):
         alone = [f for path, f in own.items() if path not in other]
-        conn.execute(f"create temp view {name} as {select(table, alone, both)}")
+        conn.execute(f"create temp view {name} as select * from ({select(table, alone, both)}) where {within(days)}")
+
+
+def within(days: tuple[str, date, date] | None) -> str:
+    """The condition in DuckDB's words."""
+    if days is None:
+        return "true"
+    column, first, last = days
+    return f"cast({quoted(column)} as date) between date '{first.isoformat()}' and date '{last.isoformat()}'"
 
 
 def _require_unique(conn: duckdb.DuckDBPyConnection, identifier: str, key: Sequence[str]) -> None:

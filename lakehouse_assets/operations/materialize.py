@@ -1,8 +1,9 @@
-"""Materializes a selection in this process: the increment, then the days that it touched; or a rebuild of days.
+"""Materializes a selection in this process: the increment, then the days that it touched.
 
 Date-grained marts and gold lie below assets by day, so that Dagster wants a key for them: the increment runs the rest
 without one, and then each stretch of neighbouring days that some mart has yet to build.
-Where it stops: what an asset does is its layer's; how progress looks is the command line's.
+Where it stops: a rebuild of days is `rebuild.py`'s, what an asset does its layer's, how progress looks the command
+line's.
 """
 
 from __future__ import annotations
@@ -81,40 +82,10 @@ def increment(
     settle(instance, platform.home)
     daily = below_days(definitions) & chosen
     news = with_news(definitions, platform, chosen)
-    outcome = _run(definitions, platform, instance, news - daily, None, listen, planned)
+    outcome = run_assets(definitions, platform, instance, news - daily, None, listen, planned)
     # What failed stops what is below it, and nothing else: the days of other sources are built.
-    for keys, stretch in touched(platform, daily - _below(definitions, outcome.stopped)):
-        outcome += _run(definitions, platform, instance, keys, stretch, listen, planned)
-    return outcome
-
-
-def rebuild(
-    definitions: dg.Definitions,
-    platform: Platform,
-    instance: dg.DagsterInstance,
-    selection: str,
-    first: date,
-    last: date,
-    listen: Listener = lambda _: None,
-    planned: Callable[[int], None] = lambda _: None,
-) -> Outcome:
-    """Rebuilds the days `first` to `last` of the selection's assets by day, then what lies below them; lands nothing.
-
-    Raises UnknownSelection where nothing of the selection has days.
-    """
-    chosen = select(definitions, selection)
-    graph = definitions.resolve_asset_graph()
-    by_day = {k for k in chosen if graph.get(k).partitions_def is not None}
-    if not by_day:
-        raise UnknownSelection(f"{selection!r} names no asset by day; add what has days, or leave out the days")
-    settle(instance, platform.home)
-    daily = below_days(definitions) & by_day
-    outcome = _run(definitions, platform, instance, by_day - daily, (first, last), listen, planned)
-    if outcome.success:
-        below = (chosen & _below(definitions, by_day)) - by_day
-        outcome += _run(definitions, platform, instance, below, None, listen, planned)
-    if outcome.success:
-        outcome += _run(definitions, platform, instance, daily, (first, last), listen, planned)
+    for keys, stretch in touched(platform, daily - below(definitions, outcome.stopped)):
+        outcome += run_assets(definitions, platform, instance, keys, stretch, listen, planned)
     return outcome
 
 
@@ -191,13 +162,13 @@ def reason(failure: StepFailureData) -> str:
     return line((error.cause or error).message) if error is not None else "failed"
 
 
-def _below(definitions: dg.Definitions, keys: Collection[dg.AssetKey]) -> set[dg.AssetKey]:
+def below(definitions: dg.Definitions, keys: Collection[dg.AssetKey]) -> set[dg.AssetKey]:
     """The assets and all that depends on them."""
     selection = dg.AssetSelection.assets(*keys).downstream()
     return set(selection.resolve(definitions.resolve_asset_graph())) if keys else set()
 
 
-def _run(
+def run_assets(
     definitions: dg.Definitions,
     platform: Platform,
     instance: dg.DagsterInstance,
@@ -206,6 +177,7 @@ def _run(
     listen: Listener,
     planned: Callable[[int], None],
 ) -> Outcome:
+    """One run of these assets, for these days or for what is new; no run of none."""
     if not keys:
         return Outcome()
     job = definitions.resolve_implicit_global_asset_job_def()

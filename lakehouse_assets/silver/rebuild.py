@@ -92,6 +92,17 @@ def rebuild_events(platform: Platform, table: Table, first: date, last: date) ->
     return settled(lambda: _rebuild(platform, table, schema.events(table), days, first - _DAY, _merge_events))
 
 
+def require_days(platform: Platform, table: Table, first: date) -> None:
+    """Raises CannotRebuild where the day `first` of the table that is folded from bronze cannot be built anew."""
+    catalog = platform.open_catalog()
+    spec = schema.changes(table) if table.source.kind == "cdc" else schema.events(table)
+    bronze, silver = load(catalog, f"bronze.{table.id}"), load(catalog, spec.identifier)
+    if silver is not None:
+        _require_kept(spec, silver, first)
+    if bronze is not None:
+        require_bronze(table, bronze, first, first if table.source.kind == "cdc" else first - _DAY)
+
+
 def _rebuild(
     platform: Platform,
     table: Table,

@@ -124,6 +124,27 @@ def test_a_rebuild_says_which_days(filled: Lakehouse, home: Path) -> None:
     assert result.stdout.endswith(f"; days {day}\n")
 
 
+def test_a_backfill_shows_its_plan_first_and_needs_a_yes(filled: Lakehouse, home: Path) -> None:
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    words = ("backfill", "silver/clickstream_user_events", "--from", day, "--to", day)
+    before = {p: p.read_bytes() for p in home.rglob("*") if p.is_file() and p.is_relative_to(home / "warehouse")}
+    shown = json.loads(filled(*words, "--dry-run", "--format", "json").stdout)
+    assert (shown["days"], shown["steps_done"]) == (1, 0)
+    assert {"silver/clickstream_user_events", "marts/daily_active_users", "gold/daily_active_users"} <= {
+        *shown["assets"]
+    }
+    [held] = [table for table in shown["tables"] if table["table"] == "silver.clickstream_user_events"]
+    assert min(held["rows"], held["files"]) > 0
+    refused = filled(*words)
+    assert (refused.exit_code, "--yes" in refused.stderr) == (2, True)
+    assert before == {p: p.read_bytes() for p in before}
+    done = json.loads(filled(*words, "--yes", "--format", "json").stdout)
+    assert (done["success"], {(t["rows_before"] - t["rows_after"], t["rows_changed"]) for t in done["tables"]}) == (
+        True,
+        {(0, 0)},
+    )
+
+
 def test_a_run_writes_no_warning_of_dagster(filled: Lakehouse, home: Path) -> None:
     filled("events", "--count", "40", "--rate", "100")
     command = [sys.executable, "-m", "lakehouse_assets.cli.main", "materialize", EVENTS]

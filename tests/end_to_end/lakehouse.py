@@ -23,7 +23,8 @@ from lakehouse_assets.engines.clickhouse.client import stop
 from lakehouse_assets.engines.iceberg.commit import commit, write_files
 from lakehouse_assets.engines.iceberg.scan import data_files
 from lakehouse_assets.engines.platform import Platform
-from lakehouse_assets.operations.materialize import Outcome, increment, rebuild
+from lakehouse_assets.operations.materialize import Outcome, increment
+from lakehouse_assets.operations.rebuild import rebuild
 from lakehouse_assets.profiles import embedded
 from lakehouse_assets.profiles.settings import Settings
 from tests import model

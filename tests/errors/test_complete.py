@@ -10,7 +10,9 @@ from pathlib import Path
 
 import lakehouse_assets
 from lakehouse_assets.mendable import BadInput, Mendable
-from tests.errors import test_bad_input, test_what_breaks
+from tests.errors import test_bad_input, test_what_breaks, test_what_is_gone
+
+ROWS = (*test_bad_input.ROWS, *test_what_breaks.ROWS, *test_what_is_gone.ROWS)
 
 ELSEWHERE = {
     "DatabaseError": "needs a Connect that answers: tests/stack",
@@ -50,7 +52,7 @@ def _classes() -> Iterator[type[BaseException]]:
 def test_every_error_that_a_person_can_mend_is_in_a_row() -> None:
     public = {c for c in _classes() if not c.__name__.startswith("_")} - {Mendable, BadInput}
     mendable = {c for c in public if issubclass(c, Mendable)}
-    shown = {row.error for row in (*test_bad_input.ROWS, *test_what_breaks.ROWS)}
+    shown = {row.error for row in ROWS}
     assert sorted(c.__name__ for c in mendable - shown if c.__name__ not in ELSEWHERE) == []
 
 
@@ -60,7 +62,7 @@ def test_every_other_error_has_a_reason() -> None:
 
 
 def test_a_bad_input_is_exit_code_2_and_nothing_else_is() -> None:
-    rows = [row for row in (*test_bad_input.ROWS, *test_what_breaks.ROWS) if row.error is not None]
+    rows = [row for row in ROWS if row.error is not None]
     assert [row.does for row in rows if (row.code == 2) != issubclass(row.error or Mendable, BadInput)] == []
 
 

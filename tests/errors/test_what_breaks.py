@@ -26,7 +26,6 @@ from lakehouse_assets.operations.epochs import NotLanded
 from lakehouse_assets.operations.history import CannotRollBack
 from lakehouse_assets.operations.preflight import Unreachable
 from lakehouse_assets.operations.query import QueryFailed
-from lakehouse_assets.silver.rebuild import CannotRebuild
 from lakehouse_assets.silver.reset import SourceWasReset
 from lakehouse_assets.silver.severity import RuleBroken
 from tests.errors import faults
@@ -182,13 +181,6 @@ ROWS = [
         ("retail_products: a record of a CSV file", "in a new file"),
         CannotReplay,
         moves=("operations.decisions",),
-    ),
-    Row(
-        "a day that is gone",
-        ("materialize", "key:silver/bank_users_changes", "--from", "2026-01-05"),
-        ("bank_users: day 2026-01-05 cannot be rebuilt", "the oldest day that can be rebuilt is 2026-01-07"),
-        CannotRebuild,
-        given=done(faults.past_retention),
     ),
     Row(
         "to roll files back",
