@@ -9,7 +9,9 @@ from lakehouse_assets.contracts.registry import sources, tables
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.gold.assets import gold_assets
 from lakehouse_assets.operations.automation import increment_job
+from lakehouse_assets.operations.freshness import fresh_checks
 from lakehouse_assets.operations.preflight import reachable_checks
+from lakehouse_assets.operations.sensors import source_sensors
 from lakehouse_assets.operations.upkeep import maintenance_definitions
 from lakehouse_assets.profiles.active import platform as active_platform
 from lakehouse_assets.silver.assets import silver_assets, table_rule_checks
@@ -33,11 +35,12 @@ def build(platform: Platform) -> dg.Definitions:
             *vault_assets(platform),
             *gold_assets(platform),
         ],
-        asset_checks=[reachable_checks(platform), *(r for r in rules if r is not None)],
+        asset_checks=[reachable_checks(platform), fresh_checks(platform), *(r for r in rules if r is not None)],
         executor=dg.in_process_executor,
     )
+    increment = increment_job(platform, tables_and_checks)
     return dg.Definitions.merge(
         tables_and_checks,
-        dg.Definitions(jobs=[increment_job(platform, tables_and_checks)]),
+        dg.Definitions(jobs=[increment], sensors=source_sensors(platform, increment)),
         maintenance_definitions(platform, tables_and_checks),
     )

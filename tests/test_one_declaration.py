@@ -202,6 +202,7 @@ def test_its_assets_appear_in_every_layer_that_is_derived(copy: Copy) -> None:
 def test_its_checks_follow_from_its_rules(copy: Copy) -> None:
     assert copy.checks >= {
         "sources/bank_cards: everything_needed_is_reachable",
+        "sources/bank_cards: table_is_fresh",
         "bronze/bank_cards: every_message_is_accounted",
         "silver/bank_cards_changes: every_row_is_accounted",
         "silver/bank_cards: key_is_unique",

@@ -1,6 +1,7 @@
 """Bronze tables as Dagster assets, and the topics and folders that they land as external assets before them."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -71,12 +72,14 @@ def bronze_asset(platform: Platform, table: Table) -> dg.AssetsDefinition:
     def land_table(context: dg.AssetExecutionContext) -> Iterator[Event]:
         landed = land_files(platform, table) if table.source.kind == "files" else land(platform, table)
         handle = platform.open_catalog().load_table(spec(table).identifier)
-        counts = {
+        counts: dict[str, Any] = {
             "consumed": landed.consumed,
             "dead_letters": landed.dead,
             "open_dead_letters": open_count(handle),
             "unchanged": landed == Landed(),
         }
+        if landed.oldest is not None:
+            counts["lag_seconds"] = (datetime.now(UTC) - landed.oldest).total_seconds()
         known = state(handle)
         with platform.open_duckdb() as conn:
             shown = {} if landed == Landed() else {"preview": preview(conn, handle, MASKED)}

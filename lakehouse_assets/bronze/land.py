@@ -12,6 +12,7 @@ Where it stops: one process is enough for correctness; how often it runs is `ope
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -51,11 +52,21 @@ class Landing:
 
 @dataclass(frozen=True)
 class Landed:
-    """What one run did, in messages."""
+    """What one run did, in messages; `oldest` is when the first of them was committed at its source, else sent."""
 
     consumed: int = 0
     dead: int = 0
     commits: int = 0
+    oldest: datetime | None = field(default=None, compare=False)
+
+    def __add__(self, other: Landed) -> Landed:
+        moments = [m for m in (self.oldest, other.oldest) if m is not None]
+        return Landed(
+            self.consumed + other.consumed,
+            self.dead + other.dead,
+            self.commits + other.commits,
+            min(moments, default=None),
+        )
 
 
 def state(table: IcebergTable) -> Landing:
@@ -108,11 +119,11 @@ def _land(
     for batch in unread:
         _require_same(table.topic, platform.log.identity(table.topic), identity)
         reached = {**begins, **landed, **batch.next_offsets}
-        count = _land_batch(conn, platform, table, identity, Batch(batch.messages, reached), landed)
-        if count is None:
+        made = _land_batch(conn, platform, table, identity, Batch(batch.messages, reached), landed)
+        if made is None:
             return done
         landed = reached
-        done = Landed(done.consumed + batch.messages.num_rows, done.dead + count, done.commits + 1)
+        done += made
         progress(batch.messages.num_rows)
     return done
 
@@ -166,8 +177,8 @@ def _land_batch(
     identity: str | None,
     batch: Batch,
     landed: Mapping[int, int],
-) -> int | None:
-    """The batch's dead letters; None where another lander moved the offsets on from `landed` first.
+) -> Landed | None:
+    """What was landed of the batch; None where another lander moved the offsets on from `landed` first.
 
     Here `batch.next_offsets` are those of every partition.
     """
@@ -182,12 +193,20 @@ def _land_batch(
     while True:
         try:
             commit_batch(handle, files, state(handle), identity, batch, dead)
-            return dead
+            return Landed(rows.num_rows, dead, 1, _oldest(rows))
         except Conflict:
             handle = catalog.load_table(spec(table).identifier)
             if state(handle).offsets != landed:
                 discard(handle, files)
                 return None
+
+
+def _oldest(rows: pa.Table) -> datetime | None:
+    """What does not say when it was made counts from when it was sent; a clock that runs ahead tells nothing."""
+    sent = pc.cast(rows["kafka_timestamp"], pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
+    told = pc.coalesce(rows["source_ts_ms"], sent)
+    oldest = pc.min(told.filter(pc.and_(pc.greater(told, 0), pc.less(told, int(time.time() * 1000))))).as_py()
+    return None if oldest is None else datetime.fromtimestamp(oldest / 1000, UTC)
 
 
 def _first_dead(rows: pa.Table) -> First:

@@ -74,11 +74,15 @@ class Identity:
 def has_news(platform: Platform, table: Table) -> bool:
     """Whether a file is there that was not landed under this name, size and time."""
     catalog = platform.open_catalog()
-    if load(catalog, spec(table).identifier) is None:
-        return True
-    known = identities(catalog, table)
-    rolled_away = _rolled_away(known, catalog.load_table(spec(table).identifier))
-    return bool(rolled_away) or any(not _is_listed(file, known) for file in deliveries(platform, table))
+    handle = load(catalog, spec(table).identifier)
+    return handle is None or bool(_rolled_away(identities(catalog, table), handle) or unlanded(platform, table))
+
+
+def unlanded(platform: Platform, table: Table) -> list[FileInfo]:
+    """The files that were not landed under their name, size and time."""
+    catalog = platform.open_catalog()
+    known = [] if load(catalog, spec(table).identifier) is None else identities(catalog, table)
+    return [file for file in deliveries(platform, table) if not _is_listed(file, known)]
 
 
 def land_files(platform: Platform, table: Table, progress: Callable[[int], None] = lambda _: None) -> Landed:
@@ -96,7 +100,7 @@ def land_files(platform: Platform, table: Table, progress: Callable[[int], None]
             landed = _land_file(platform, catalog, table, file, digest)
             known = identities(catalog, table)
             if landed is not None:
-                done = Landed(done.consumed + landed.consumed, done.dead + landed.dead, done.commits + landed.commits)
+                done += landed
                 progress(landed.consumed)
                 break
     return done
@@ -202,7 +206,7 @@ def _land_file(platform: Platform, catalog: Catalog, table: Table, file: FileInf
     if not _commit(catalog, handle, files, before, summary):
         return None
     _list(catalog, identity)
-    return Landed(rows, dead, 1)
+    return Landed(rows, dead, 1, file.mtime)
 
 
 def _refuse_flood(

@@ -25,6 +25,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Automation:
+    """How often a source is looked at and how many of its tables one run takes; `starts` says whether sensors and
+    schedules run before somebody starts them."""
+
+    interval_seconds: int = 300
+    events_interval_seconds: int = 10
+    tables_at_once: int = 4
+    starts: bool = False
+
+
+@dataclass(frozen=True)
 class Platform:
     """`batch_messages` bounds what one bronze commit holds; `memory_limit` is DuckDB's, e.g. `1GB`; `let_floods_in` are
     ids of tables whose batches are taken however many of their messages are refused. `probes` is what must be true of
@@ -46,6 +57,7 @@ class Platform:
     patience_seconds: float = 0.0
     storage: Mapping[str, str] = field(default_factory=dict, repr=False)
     deliveries: str = ""
+    automation: Automation = Automation()
     open_spark: Callable[[], SparkSession] | None = None
     maintained_by: Engine = "duckdb"
 

@@ -5,9 +5,13 @@ days is a rebuild; the op starts the runs that an increment needs, each of which
 Where it stops: what runs, and for which days, is `materialize`'s.
 """
 
+from collections.abc import Collection
+
 import dagster as dg
 
+from lakehouse_assets.contracts.registry import table
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.operations.broken_off import running
 from lakehouse_assets.operations.materialize import increment, reason
 
 INCREMENT = "increment"
@@ -16,7 +20,11 @@ INCREMENT = "increment"
 def increment_job(platform: Platform, definitions: dg.Definitions) -> dg.JobDefinition:
     """A job that needs no partition; `definitions` holds the assets and checks that it may run."""
 
-    @dg.op(name="take_what_is_new", description="Lands and folds what is new, then builds the days that it touched.")
+    @dg.op(
+        name="take_what_is_new",
+        config_schema={"tables": dg.Field([str], default_value=[], description="Ids of source tables; none is all.")},
+        description="Lands and folds what is new, then builds the days that it touched.",
+    )
     def take_what_is_new(context: dg.OpExecutionContext) -> None:
         def told(event: dg.DagsterEvent) -> None:
             if event.is_step_success or event.is_step_failure:
@@ -25,7 +33,8 @@ def increment_job(platform: Platform, definitions: dg.Definitions) -> dg.JobDefi
                 reasons.append(f"{event.step_key}: {reason(event.step_failure_data)}")
 
         reasons: list[str] = []
-        done = increment(definitions, platform, context.instance, "*", told)
+        with running(platform.home, context.run_id):
+            done = increment(definitions, platform, context.instance, below(context.op_config["tables"]), told)
         runs = ", ".join(run[:8] for run in done.runs) or "none: nothing is new"
         days = ", ".join(f"{first} to {last}" for first, last in done.days) or "none"
         context.log.info(f"runs: {runs}; steps: {done.steps}; days: {days}")
@@ -43,3 +52,11 @@ def increment_job(platform: Platform, definitions: dg.Definitions) -> dg.JobDefi
         take_what_is_new()
 
     return increment_all
+
+
+def below(table_ids: Collection[str]) -> str:
+    """The selection of bronze tables and all that is made of them; of everything where none is named.
+
+    Raises UnknownTable.
+    """
+    return " or ".join(f'key:"bronze/{table(each).id}"+' for each in table_ids) or "*"

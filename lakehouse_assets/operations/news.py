@@ -31,7 +31,7 @@ from lakehouse_assets.vault.days import daily_marts, looking_at, stale_days
 def with_news(definitions: dg.Definitions, platform: Platform, selected: Collection[dg.AssetKey]) -> set[dg.AssetKey]:
     """Those of the selected assets that an increment has to run; none where nothing moved anywhere."""
     graph = definitions.resolve_asset_graph()
-    moved = {key for key in _moved(platform) if key in selected}
+    moved = {key for key in _moved(platform, selected) if key in selected}
     below = _reached(moved, lambda k: graph.get(k).child_keys)
     return _reached(below & set(selected), lambda k: graph.get(k).parent_keys) & set(selected)
 
@@ -49,25 +49,43 @@ def _reached(
     return found
 
 
-def _moved(platform: Platform) -> Iterator[dg.AssetKey]:
+def _moved(platform: Platform, selected: Collection[dg.AssetKey]) -> Iterator[dg.AssetKey]:
+    """Those whose input moved; what has nothing in the selection is not looked at."""
     for table in tables():
-        yield from _moved_tables(platform, table)
-    yield from _moved_models(platform)
-    for model in unpublished(platform):
-        yield dg.AssetKey(["gold", model.name])
+        if set(_keys(table)) & set(selected):
+            yield from _moved_tables(platform, table)
+    yield from _moved_models(platform, selected)
+    if any(key.path[0] == "gold" for key in selected):
+        for model in unpublished(platform):
+            yield dg.AssetKey(["gold", model.name])
+
+
+def _keys(table: Table) -> Iterator[dg.AssetKey]:
+    """The table in bronze and silver, where it is folded into twice with both."""
+    yield asset_key(bronze_spec(table).identifier)
+    yield asset_key(schema.current_name(table))
+    if table.source.kind == "cdc":
+        yield asset_key(schema.changes_name(table))
 
 
 def _moved_tables(platform: Platform, table: Table) -> Iterator[dg.AssetKey]:
     if _may_land(platform, table):
         yield asset_key(bronze_spec(table).identifier)
-    is_cdc = table.source.kind == "cdc"
-    folded = schema.changes_name(table) if is_cdc else schema.current_name(table)
+    yield from unfolded(platform, table)
+
+
+def unfolded(platform: Platform, table: Table) -> Iterator[dg.AssetKey]:
+    """The table's silver assets that have rows to fold; a look at the catalog."""
+    _, current_key, *changes_key = _keys(table)
+    folded_key = changes_key[0] if changes_key else current_key
     catalog = platform.open_catalog()
-    bronze, silver = load(catalog, bronze_spec(table).identifier), load(catalog, folded)
-    if bronze is not None and (silver is None or not is_consumed(bronze, watermark(silver))):
-        yield asset_key(folded)
-    if is_cdc and not is_folded(platform, table):
-        yield asset_key(schema.current_name(table))
+    bronze, silver = load(catalog, bronze_spec(table).identifier), load(catalog, ".".join(folded_key.path))
+    if bronze is None:
+        return
+    if silver is None or not is_consumed(bronze, watermark(silver)):
+        yield folded_key
+    if changes_key and not is_folded(platform, table):
+        yield current_key
 
 
 def _may_land(platform: Platform, table: Table) -> bool:
@@ -79,12 +97,14 @@ def _may_land(platform: Platform, table: Table) -> bool:
         return True
 
 
-def _moved_models(platform: Platform) -> Iterator[dg.AssetKey]:
+def _moved_models(platform: Platform, selected: Collection[dg.AssetKey]) -> Iterator[dg.AssetKey]:
     project = manifest.project()
-    models = [m for m in project.models.values() if m.strategy != "days"]
-    with platform.open_duckdb() as conn:
-        for model in plan(conn, looking_at(platform, project, models), models).run:
-            yield asset_key(model.identifier)
+    wanted = [m for m in project.models.values() if asset_key(m.identifier) in selected]
+    models = [m for m in wanted if m.strategy != "days"]
+    if models:
+        with platform.open_duckdb() as conn:
+            for model in plan(conn, looking_at(platform, project, models), models).run:
+                yield asset_key(model.identifier)
     for mart in daily_marts(project):
-        if stale_days(platform, mart.name, project):
+        if mart in wanted and stale_days(platform, mart.name, project):
             yield asset_key(mart.identifier)

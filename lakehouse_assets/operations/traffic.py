@@ -14,6 +14,7 @@ from functools import partial
 
 from lakehouse_assets.engines.log.kafka_log import KafkaLog
 from lakehouse_assets.engines.log.log import EventLog
+from lakehouse_assets.engines.log.sent import last_sent
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.mendable import BadInput
 from lakehouse_assets.sources import kafka_writer, writer
@@ -49,16 +50,7 @@ def appender(platform: Platform) -> Append:
 
 def log_end(log: EventLog, topic: str = TOPIC) -> LogEnd:
     bounds = log.bounds(topic)
-    last = {partition: b.end - 1 for partition, b in bounds.items() if b.end > b.start}
-    ends = {partition: bounds[partition].end for partition in last}
-    stamps = [
-        stamp
-        for batch in log.read(topic, last, ends, len(last))
-        for stamp in batch.messages.column("timestamp_ms").to_pylist()
-        if stamp is not None
-    ]
-    at = datetime.fromtimestamp(max(stamps) / 1000, UTC) if stamps else None
-    return LogEnd(sum(b.end for b in bounds.values()), at)
+    return LogEnd(sum(b.end for b in bounds.values()), last_sent(log, topic, bounds))
 
 
 def stream_seed(seed: int, end: LogEnd) -> int:

@@ -17,6 +17,7 @@ from lakehouse_assets.operations.maintenance import KINDS, maintain
 
 MAINTAIN = "maintain"
 NIGHTLY = "30 2 * * *"
+STOPPED = dg.DefaultScheduleStatus.STOPPED
 
 
 def maintenance_definitions(platform: Platform, assets: dg.Definitions) -> dg.Definitions:
@@ -27,7 +28,7 @@ def maintenance_definitions(platform: Platform, assets: dg.Definitions) -> dg.De
         job=job,
         cron_schedule=NIGHTLY,
         execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.STOPPED,
+        default_status=dg.DefaultScheduleStatus.RUNNING if platform.automation.starts else STOPPED,
         description="Compact, expire and clean up every table at night.",
         tags={"lakehouse/job": MAINTAIN},
     )

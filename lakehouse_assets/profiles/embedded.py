@@ -39,6 +39,7 @@ def platform(settings: Settings) -> Platform:
         dbt_target="embedded",
         batch_messages=settings.batch_messages,
         memory_limit=settings.memory_limit,
+        automation=settings.automation,
         let_floods_in=frozenset(filter(None, settings.let_floods_in.split(","))),
         probes=probes.embedded(home, log, catalog, clickhouse),
     )

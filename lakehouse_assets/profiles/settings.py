@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from lakehouse_assets.contracts.registry import UnknownTable, table
 from lakehouse_assets.contracts.table import Engine
 from lakehouse_assets.engines.connect.database import Database
+from lakehouse_assets.engines.platform import Automation
 
 PREFIX = "LAKEHOUSE_"
 
@@ -74,6 +75,11 @@ class Settings(BaseModel):
     memory_limit: str = Field(default="1GB", pattern=r"^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|%)$")
     let_floods_in: TableIds = ""
 
+    automate: bool = False
+    interval_seconds: int = Field(default=300, gt=0)
+    events_interval_seconds: int = Field(default=10, gt=0)
+    tables_at_once: int = Field(default=4, gt=0)
+
     patience_seconds: float = Field(default=60.0, ge=0)
     """How long a run waits for a server of the stack that does not answer."""
 
@@ -117,6 +123,10 @@ class Settings(BaseModel):
     trino_scheme: Literal["http", "https"] = "http"
     trino_password: SecretStr | None = None
     trino_ca_location: Path | None = None
+
+    @property
+    def automation(self) -> Automation:
+        return Automation(self.interval_seconds, self.events_interval_seconds, self.tables_at_once, self.automate)
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:

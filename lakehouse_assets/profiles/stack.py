@@ -55,6 +55,7 @@ def platform(settings: Settings) -> Platform:
         dbt_target="stack",
         batch_messages=settings.batch_messages,
         memory_limit=settings.memory_limit,
+        automation=settings.automation,
         let_floods_in=frozenset(filter(None, settings.let_floods_in.split(","))),
         probes=probes.stack(settings, kafka, catalog_properties(settings), catalog, clickhouse),
         patience_seconds=settings.patience_seconds,

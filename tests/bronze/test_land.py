@@ -22,7 +22,7 @@ from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.sources.messages import Message
 from lakehouse_assets.sources.writer import append, copy_capture
 
-from ..scenario import events, scenario
+from ..scenario import calm, events, scenario
 from .lander import EVENTS, Interrupted, counts, event, places, rows, snapshots, write_events
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
@@ -47,6 +47,18 @@ def test_every_message_of_a_recording_lands_once(platform: Platform, folder: str
     assert done.consumed == len(told)
     assert done.dead == 0
     assert done.commits == -(-len(told) // 400)
+
+
+def test_the_lag_of_a_run_is_that_of_its_oldest_change(platform: Platform) -> None:
+    changes = calm(USERS, 3, rows=5, transactions=5).stream.messages
+    append(platform.home / "events", [*changes, *events(1, count=20).messages])
+    committed = [json.loads(m.value)["source"]["ts_ms"] for m in changes if m.value is not None]
+    of_changes, of_events = land(platform, USERS).oldest, land(platform, EVENTS).oldest
+    assert of_changes is not None
+    assert of_events is not None
+    assert of_changes.timestamp() * 1000 == min(committed)
+    assert of_events.timestamp() * 1000 == min(m.timestamp_ms for m in events(1, count=20).messages)
+    assert land(platform, USERS).oldest is None
 
 
 @pytest.mark.parametrize("table_id", ["bank_users", "shop_user_sessions"])

@@ -46,6 +46,8 @@ def test_without_variables_it_is_the_embedded_profile_in_the_working_directory(
         ("LAKEHOUSE_BATCH_MESSAGES", "0", "must be greater than 0"),
         ("LAKEHOUSE_BATCH_MESSAGES", "many\nlines", "must be a valid integer"),
         ("LAKEHOUSE_MEMORY_LIMIT", "much", "KMGT"),
+        ("LAKEHOUSE_INTERVAL_SECONDS", "0", "must be greater than 0"),
+        ("LAKEHOUSE_AUTOMATE", "often", "must be a valid boolean"),
         ("LAKEHOUSE_CLICKHOUSE_PORT", "65536", "less than 65536"),
         ("LAKEHOUSE_CATALOG_URI", "catalog:8181", "http://"),
         ("LAKEHOUSE_HOME", "/lake?house", "without ?"),

@@ -19,10 +19,11 @@ _CLASSES: dict[System, str] = {
     "mariadb": "io.debezium.connector.mariadb.MariaDbConnector",
 }
 _JSON = "org.apache.kafka.connect.json.JsonConverter"
+HEARTBEAT_SECONDS = 10
 _ALWAYS = {
     "tasks.max": "1",
     "provide.transaction.metadata": "true",
-    "heartbeat.interval.ms": "10000",
+    "heartbeat.interval.ms": str(HEARTBEAT_SECONDS * 1000),
     "poll.interval.ms": "20",
     "snapshot.mode": "initial",
     "signal.enabled.channels": "source",

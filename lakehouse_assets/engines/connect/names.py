@@ -20,6 +20,11 @@ def heartbeat(source: Source) -> str:
     return f"{SCHEMA}.{source.name}_heartbeat"
 
 
+def heartbeat_topic(source: Source) -> str:
+    """Where the connector tells that it lives, changes or not. Raises ValueError like `topic_prefix`."""
+    return f"__debezium-heartbeat.{topic_prefix(source)}"
+
+
 def signals(source: Source) -> str:
     return f"{SCHEMA}.{source.name}_signals"
 

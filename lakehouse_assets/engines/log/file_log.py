@@ -77,7 +77,7 @@ class FileLog:
             start, end = starts.get(partition, 0), ends.get(partition, 0)
             if start >= end:
                 continue
-            for messages in _messages(conn, path, start, end):
+            for messages in _messages(conn, path, start, end, min(BLOCK_BYTES, limit * _TAIL_BYTES)):
                 while messages.num_rows:
                     room = limit - sum(w.num_rows for w in waiting)
                     head, messages = messages.slice(0, room), messages.slice(room)
@@ -96,13 +96,15 @@ class FileLog:
         return {int(p.stem): p for p in folder.glob("*.jsonl") if p.stem.isdecimal()} if folder.is_dir() else {}
 
 
-def _messages(conn: duckdb.DuckDBPyConnection, path: Path, start: int, end: int) -> Iterator[pa.Table]:
-    """Tables of MESSAGES with offsets from `start` to before `end`."""
+def _messages(
+    conn: duckdb.DuckDBPyConnection, path: Path, start: int, end: int, block_bytes: int
+) -> Iterator[pa.Table]:
+    """Tables of MESSAGES with offsets from `start` to before `end`, of about a block each."""
     previous = start - 1
     with _opened(path) as file:
         file.seek(_position_of(path, start))
         rest = b""
-        while block := file.read(BLOCK_BYTES):
+        while block := file.read(block_bytes):
             complete, newline, rest = (rest + block).rpartition(b"\n")
             if not newline:
                 continue
