@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from unittest.mock import patch
 
@@ -17,6 +17,8 @@ from pyiceberg.serializers import FromInputFile
 from pyiceberg.table.metadata import TableMetadata
 
 from lakehouse_assets.contracts.table import Table
+from lakehouse_assets.engines.iceberg.commit import DROPPED_THROUGH, marks
+from lakehouse_assets.engines.iceberg.scan import sequence_of
 from lakehouse_assets.engines.iceberg.tables import load
 from lakehouse_assets.engines.log.file_log import FileLog
 from lakehouse_assets.engines.platform import Platform
@@ -92,6 +94,19 @@ def declaring(table: Table) -> Iterator[None]:
 def names_of(table: Table) -> tuple[str, str, str]:
     """Bronze, the changes and the current table."""
     return f"bronze.{table.id}", schema.changes_name(table), schema.current_name(table)
+
+
+def dropped(platform: Platform, name: str) -> date:
+    """The last day that retention dropped of a table."""
+    held = load(platform.open_catalog(), name)
+    said = marks(held).get(DROPPED_THROUGH) if held is not None else None
+    return date.fromisoformat(said) if said else date.min
+
+
+def sequence(platform: Platform, name: str) -> int:
+    """The number of a table's present snapshot; 0 where there is none."""
+    held = load(platform.open_catalog(), name)
+    return sequence_of(held) if held is not None else 0
 
 
 def tidy(platform: Platform, name: str, operation: Operation, number: int, since: int = 0) -> None:

@@ -17,8 +17,6 @@ from unittest.mock import patch
 
 from lakehouse_assets.bronze import land as landing
 from lakehouse_assets.contracts.table import Table
-from lakehouse_assets.engines.iceberg.commit import DROPPED_THROUGH, marks
-from lakehouse_assets.engines.iceberg.scan import sequence_of
 from lakehouse_assets.engines.iceberg.tables import load
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.operations.epochs import reset
@@ -32,7 +30,7 @@ from lakehouse_assets.sources.writer import append, next_offset
 from tests import model
 from tests.histories import source, steps
 from tests.histories.faults import Broken, Died, Fuse
-from tests.histories.lakehouse import declaring, lakehouse, names_of, tidy
+from tests.histories.lakehouse import declaring, dropped, lakehouse, names_of, sequence, tidy
 from tests.histories.shapes import declared
 from tests.histories.steps import Crash, History, Reset, Run
 from tests.model.values import decode
@@ -209,7 +207,7 @@ class Play:
         for name, keep in list(zip(names_of(self.table), kept, strict=False))[:layers]:
             if load(self.platform.open_catalog(), name) and retain(self.platform, name, day + keep):
                 self.counts[f"retained {name.split('.')[0]}"] += 1
-                self.kept = {n: self.sequence(n) for n in names_of(self.table)}
+                self.kept = {n: sequence(self.platform, n) for n in names_of(self.table)}
 
     def reset(self, step: Reset) -> None:
         """A connector is stopped before its source's log begins anew, and all that it told is landed."""
@@ -242,7 +240,7 @@ class Play:
         if self.anew is not None:
             self.begin_epoch()
         self.settle()
-        bronze, changed, _ = (self.dropped(name) for name in names_of(self.table))
+        bronze, changed, _ = (dropped(self.platform, name) for name in names_of(self.table))
         self.require(self.untrue())
         self.require(differences(self.platform, self.table, epochs=self.source.begun, dropped=changed))
         self.counts["row"] += len(changes(self.platform, self.table)) + len(current(self.platform, self.table))
@@ -271,16 +269,6 @@ class Play:
             with suppress(CannotRebuild):
                 rebuild_changes(self.platform, self.table, first - _DAY, last)
                 self.require([f"the day before {first} was rebuilt, which is gone"])
-
-    def dropped(self, name: str) -> date:
-        """The last day that retention dropped of a table."""
-        held = load(self.platform.open_catalog(), name)
-        said = marks(held).get(DROPPED_THROUGH) if held is not None else None
-        return date.fromisoformat(said) if said else date.min
-
-    def sequence(self, name: str) -> int:
-        held = load(self.platform.open_catalog(), name)
-        return sequence_of(held) if held is not None else 0
 
     def require(self, differences: list[str]) -> None:
         if differences:
