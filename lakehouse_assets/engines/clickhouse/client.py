@@ -134,10 +134,12 @@ def _start(home: Path, idle_seconds: float) -> None:
     log.touch(mode=0o600)
     command = [sys.executable, "-m", "lakehouse_assets.engines.clickhouse.owner", str(home), "--detach"]
     with log.open("ab") as output:
-        subprocess.run(  # noqa: S603 - our own module, with arguments that are not a shell's
+        ended = subprocess.run(  # noqa: S603 - our own module, with arguments that are not a shell's
             [*command, "--idle-seconds", str(idle_seconds)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            check=True,
+            check=False,
         )
+    if ended.returncode:
+        raise NoOwner(f"the owner of {folder} ended with {ended.returncode} as it started; see owner.log there")

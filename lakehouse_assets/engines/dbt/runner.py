@@ -165,8 +165,10 @@ def _raise_for(ended: Sequence[dbtRunnerResult], seen: Sequence[NodeResult]) -> 
     if any(not r.is_test and r.outcome != "success" for r in seen):
         failed = [r for r in seen if r.outcome in ("error", "fail")]
         skipped = [_name(r) for r in seen if r.outcome == "skipped" and not r.is_test]
-        reasons = "; ".join(f"{_name(r)}: {r.message}" for r in failed)
-        raise DbtFailed(reasons + (f"; not run because of that: {', '.join(skipped)}" if skipped else ""))
+        reasons = [f"{_name(r)}: {r.message}" for r in failed]
+        reasons += [str(r.exception) for r in ended if r.exception is not None and not failed]
+        because = f"not run because of that: {', '.join(skipped)}"
+        raise DbtFailed("; ".join([*reasons, because] if skipped else reasons))
     if not ended:
         raise DbtFailed("dbt ended without a result")
     if ended[0].exception is not None:

@@ -41,6 +41,14 @@ def test_racing_clients_get_one_owner(tmp_path: Path) -> None:
         client.stop(tmp_path)
 
 
+def test_an_owner_that_cannot_start_is_one_error_that_names_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lakehouse_assets.engines.clickhouse.client.sys.executable", "/bin/false")
+    with pytest.raises(client.NoOwner, match=r"clickhouse ended with 1 as it started; see owner\.log there"):
+        client.connect(tmp_path)
+
+
 def owner_json(home: Path) -> str:
     return (home / "clickhouse" / "owner.json").read_text()
 
