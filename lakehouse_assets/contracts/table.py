@@ -114,7 +114,8 @@ class Table:
 
     Of a batch of at least `flood_minimum` messages, more than `flood_share` refused ones stop the run.
     `reject_threshold` is the share of all rows from which on dead letters or rejects fail their check.
-    `engine` maintains its tables, where that is not the profile's; `spark` only where the profile has one.
+    `engine` folds its current rows and maintains its tables, where that is not what the profile says; `spark` only
+    where the profile has one.
     Spark's compaction orders the silver table by all of `z_order_by` at once, in the place of `sort_by`.
     """
 

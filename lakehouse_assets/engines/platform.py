@@ -41,8 +41,8 @@ class Platform:
     ids of tables whose batches are taken however many of their messages are refused. `probes` is what must be true of
     its services; a run waits `patience_seconds` for one that does not answer. `storage` are PyIceberg's properties of
     an S3 server, its keys among them; none where every file is local. CSV files are delivered to `deliveries`, a
-    location in that storage; without one to the folder `files` of `home`. `maintained_by` is the
-    engine of tables whose contracts name none; Spark's session is opened by who first asks, and None is no Spark."""
+    location in that storage; without one to the folder `files` of `home`. `refined_by` and `maintained_by` are the
+    engines of tables whose contracts name none; Spark's session is opened by who first asks, and None is no Spark."""
 
     name: str
     home: Path
@@ -59,11 +59,13 @@ class Platform:
     deliveries: str = ""
     automation: Automation = Automation()
     open_spark: Callable[[], SparkSession] | None = None
+    refined_by: Engine = "duckdb"
     maintained_by: Engine = "duckdb"
 
-    def engine(self, usual: Engine, wanted: Engine | None) -> Engine:
-        """What does the work: `wanted` by a contract, else the `usual` one; without a Spark always DuckDB."""
-        return (wanted or usual) if self.open_spark is not None else "duckdb"
+    def spark(self, usual: Engine, wanted: Engine | None) -> Callable[[], SparkSession] | None:
+        """What opens the Spark that does the work; None where this process does. `wanted` by a contract goes before the
+        `usual` engine."""
+        return self.open_spark if (wanted or usual) == "spark" else None
 
     def open_duckdb(self) -> duckdb.DuckDBPyConnection:
         """A session of its own, which reads the files of every table."""

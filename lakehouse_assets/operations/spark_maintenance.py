@@ -39,9 +39,8 @@ _SIZES = Sizes()
 def session(platform: Platform, identifier: str) -> Callable[[], SparkSession] | None:
     """What opens the Spark that maintains the table; None where this process does it."""
     contract = contract_of(identifier)
-    if platform.engine(platform.maintained_by, contract.engine if contract else None) != "spark":
-        return None
-    return platform.open_spark if procedures.can_read(platform.open_catalog().load_table(identifier)) else None
+    spark = platform.spark(platform.maintained_by, contract.engine if contract else None)
+    return spark if spark and procedures.can_read(platform.open_catalog().load_table(identifier)) else None
 
 
 def contract_of(identifier: str) -> Contract | None:

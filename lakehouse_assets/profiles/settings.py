@@ -102,6 +102,7 @@ class Settings(BaseModel):
     s3_secret_key: SecretStr | None = None
     s3_region: str = "us-east-1"
 
+    refine_engine: Engine = "duckdb"
     maintenance_engine: Engine = "duckdb"
     spark_master: str | None = Field(default=None, pattern=r"^(local\[(\d+|\*)\]|(spark|k8s|yarn)(:.+)?)$")
     spark_jars: Path | None = None
@@ -133,9 +134,9 @@ class Settings(BaseModel):
         needed: list[str] = []
         if self.profile == "stack":
             needed += ["kafka_bootstrap_servers", "catalog_uri", "warehouse", "clickhouse_host"]
-        if self.profile == "embedded" and self.maintenance_engine == "spark":
+        if self.profile == "embedded" and "spark" in (self.refine_engine, self.maintenance_engine):
             raise ValueError("Spark is of the profile stack")
-        if self.maintenance_engine == "spark" or self.spark_master:
+        if "spark" in (self.refine_engine, self.maintenance_engine) or self.spark_master:
             needed += ["spark_master", "spark_jars"]
         if self.kafka_security_protocol.startswith("SASL"):
             needed += ["kafka_sasl_username", "kafka_sasl_password"]

@@ -62,6 +62,7 @@ def platform(settings: Settings) -> Platform:
         storage=storage_properties(settings),
         deliveries=settings.deliveries,
         open_spark=once(partial(open_spark, settings)) if settings.spark_master else None,
+        refined_by=settings.refine_engine,
         maintained_by=settings.maintenance_engine,
     )
 

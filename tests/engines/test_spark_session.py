@@ -24,7 +24,7 @@ def test_without_the_extra_spark_is_an_error_that_names_it(monkeypatch: pytest.M
         open_session({"spark.master": "local[1]"}, {})
 
 
-@pytest.mark.parametrize("setting", ["LAKEHOUSE_MAINTENANCE_ENGINE"])
+@pytest.mark.parametrize("setting", ["LAKEHOUSE_REFINE_ENGINE", "LAKEHOUSE_MAINTENANCE_ENGINE"])
 def test_an_engine_spark_needs_a_master_its_jars_and_the_profile_with_servers(setting: str) -> None:
     with pytest.raises(InvalidSetting, match="LAKEHOUSE_SPARK_MASTER, LAKEHOUSE_SPARK_JARS must be set too"):
         settings_from({**STACK, setting: "spark"})

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from pyspark.sql import SparkSession
 
+from lakehouse_assets.profiles.settings import Settings
+from lakehouse_assets.profiles.stack import open_spark
 from tests.servers.catalog import RestCatalogServer
 from tests.servers.connect import Connect
 from tests.servers.kafka import Kafka
@@ -82,6 +85,12 @@ def spark() -> Iterator[dict[str, Any]]:
     """The fields of `Settings` that lead to the one session of Spark."""
     with spark_of() as fields:
         yield fields
+
+
+@pytest.fixture(scope="session")
+def spark_session(lake: Lake, spark: dict[str, Any]) -> SparkSession:
+    nowhere = {"kafka_bootstrap_servers": "127.0.0.1:1", "clickhouse_host": "127.0.0.1"}
+    return open_spark(Settings(profile="stack", **nowhere, **lake.settings(), **spark))
 
 
 def _running(request: pytest.FixtureRequest, server: S) -> Iterator[S]:
