@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -15,19 +16,24 @@ from lakehouse_assets.bronze.land import land
 from lakehouse_assets.contracts import registry
 from lakehouse_assets.contracts.table import Table
 from lakehouse_assets.engines.duckdb.session import register_files
-from lakehouse_assets.engines.iceberg.commit import marks
+from lakehouse_assets.engines.iceberg.commit import commit, marks
+from lakehouse_assets.engines.iceberg.reachable import needed
 from lakehouse_assets.engines.iceberg.scan import data_files
-from lakehouse_assets.silver import schema
+from lakehouse_assets.engines.iceberg.storage import path_of
+from lakehouse_assets.silver import current_by_spark, schema
+from lakehouse_assets.silver.current_slice import Written
 from lakehouse_assets.silver.fold_current import VIOLATIONS, fold_current
 from lakehouse_assets.sources.messages import Message
 from lakehouse_assets.sources.writer import copy_capture
 from tests.recordings import SAMPLES
-from tests.scenario import scenario
+from tests.scenario import calm, scenario
 from tests.silver.lakes import cut, differences, fold, open_platform, state, take
 from tests.silver.many_changes import LATEST, told
 from tests.silver.told import SESSIONS
 
+# `make test-stack` with SPARK_CHANGES=5000000 folds more.
 CHANGES = int(os.environ.get("SPARK_CHANGES", "1000000"))
+USERS = registry.table("bank_users")
 CAPTURED = [t for t in registry.tables() if t.source.kind == "cdc"]
 
 
@@ -70,6 +76,28 @@ def test_spark_folds_late_changes_deletes_and_truncates_to_the_same_current_rows
         pair.take(table, messages)
         pair.assert_equal(table)
     assert differences(pair.there, table) == []
+
+
+def test_a_fold_by_spark_that_meets_another_writer_begins_anew_and_leaves_no_file(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = cut(calm(USERS, 7).stream.messages, 2, seed=7)
+    pair.take(USERS, first)
+    write, met = current_by_spark.write, []
+
+    def with_another(*arguments: Any) -> Written:
+        written = write(*arguments)
+        if not met:
+            met.append(commit(pair.there.open_catalog().load_table(schema.current_name(USERS)), summary={}))
+        return written
+
+    monkeypatch.setattr(current_by_spark, "write", with_another)
+    pair.take(USERS, second)
+    pair.assert_equal(USERS)
+    table = pair.there.open_catalog().load_table(schema.current_name(USERS))
+    named = {path_of(at) for at in needed(table, table.metadata.snapshots) if at.endswith(".parquet")}
+    assert met
+    assert {str(path) for path in Path(path_of(table.location())).rglob("*.parquet")} == named
 
 
 def test_spark_folds_a_million_changes_with_late_and_deleted_keys_to_the_same_current_rows(pair: Pair) -> None:
