@@ -9,6 +9,7 @@ from lakehouse_assets.contracts.registry import sources, tables
 from lakehouse_assets.engines.platform import Platform
 from lakehouse_assets.gold.assets import gold_assets
 from lakehouse_assets.operations.automation import increment_job
+from lakehouse_assets.operations.backup_job import backup_definitions
 from lakehouse_assets.operations.freshness import fresh_checks
 from lakehouse_assets.operations.preflight import reachable_checks
 from lakehouse_assets.operations.sensors import source_sensors
@@ -43,4 +44,5 @@ def build(platform: Platform) -> dg.Definitions:
         tables_and_checks,
         dg.Definitions(jobs=[increment], sensors=source_sensors(platform, increment)),
         maintenance_definitions(platform, tables_and_checks),
+        *([backup_definitions(platform)] if platform.name == "embedded" else []),
     )

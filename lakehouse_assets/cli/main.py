@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lakehouse_assets.cli import connectors, data, live, maintain, second_tries, time_travel
+from lakehouse_assets.cli import backup, connectors, data, live, maintain, second_tries, time_travel
 from lakehouse_assets.cli.backfill import backfill
 from lakehouse_assets.cli.doctor import doctor
 from lakehouse_assets.cli.failure import OneLineErrors
@@ -26,6 +26,7 @@ for repair in (backfill, reland, skip_expired, doctor):
     app.command()(repair)
 maintain.add_to(app)
 time_travel.add_to(app)
+app.add_typer(backup.app, name="backup")
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(live.app, name="live")
 app.add_typer(second_tries.commands("dead-letters", "Messages that are not valid."), name="dead-letters")

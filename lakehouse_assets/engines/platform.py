@@ -42,7 +42,8 @@ class Platform:
     its services; a run waits `patience_seconds` for one that does not answer. `storage` are PyIceberg's properties of
     an S3 server, its keys among them; none where every file is local. CSV files are delivered to `deliveries`, a
     location in that storage; without one to the folder `files` of `home`. `refined_by` and `maintained_by` are the
-    engines of tables whose contracts name none; Spark's session is opened by who first asks, and None is no Spark."""
+    engines of tables whose contracts name none; Spark's session is opened by who first asks, and None is no Spark.
+    Backups go to `backups`, else to a folder of `home`."""
 
     name: str
     home: Path
@@ -58,6 +59,7 @@ class Platform:
     storage: Mapping[str, str] = field(default_factory=dict, repr=False)
     deliveries: str = ""
     automation: Automation = Automation()
+    backups: Path | None = None
     open_spark: Callable[[], SparkSession] | None = None
     refined_by: Engine = "duckdb"
     maintained_by: Engine = "duckdb"
@@ -70,6 +72,11 @@ class Platform:
     def open_duckdb(self) -> duckdb.DuckDBPyConnection:
         """A session of its own, which reads the files of every table."""
         return connect(self.memory_limit, storage=self.storage)
+
+    @property
+    def backup_folder(self) -> Path:
+        """Where backups lie."""
+        return self.backups or self.home / "backups"
 
     @property
     def files(self) -> str:

@@ -41,6 +41,7 @@ def platform(settings: Settings) -> Platform:
         memory_limit=settings.memory_limit,
         automation=settings.automation,
         let_floods_in=frozenset(filter(None, settings.let_floods_in.split(","))),
+        backups=settings.backups,
         probes=probes.embedded(home, log, catalog, clickhouse),
     )
 

@@ -74,6 +74,7 @@ class Settings(BaseModel):
     batch_messages: int = Field(default=100_000, gt=0)
     memory_limit: str = Field(default="1GB", pattern=r"^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|%)$")
     let_floods_in: TableIds = ""
+    backups: Annotated[Path, AfterValidator(_whole_path)] | None = None
 
     automate: bool = False
     interval_seconds: int = Field(default=300, gt=0)

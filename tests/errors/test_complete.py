@@ -10,9 +10,9 @@ from pathlib import Path
 
 import lakehouse_assets
 from lakehouse_assets.mendable import BadInput, Mendable
-from tests.errors import test_bad_input, test_what_breaks, test_what_is_gone
+from tests.errors import test_backups, test_bad_input, test_what_breaks, test_what_is_gone
 
-ROWS = (*test_bad_input.ROWS, *test_what_breaks.ROWS, *test_what_is_gone.ROWS)
+ROWS = (*test_backups.ROWS, *test_bad_input.ROWS, *test_what_breaks.ROWS, *test_what_is_gone.ROWS)
 
 ELSEWHERE = {
     "DatabaseError": "needs a Connect that answers: tests/stack",

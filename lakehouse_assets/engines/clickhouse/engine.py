@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 from lakehouse_assets.engines.clickhouse.reader import confine, guarded
 from lakehouse_assets.engines.clickhouse.sql import literal, quoted
 
 _CONFIG = """<clickhouse>
   <user_directories><users_xml><path>clickhouse/access.xml</path></users_xml></user_directories>
+  <backups><allowed_path>{backups}</allowed_path></backups>
 </clickhouse>
 """
 # chDB knows only the user `default` and cannot impersonate another one, but a connection can give up its roles.
@@ -83,7 +85,7 @@ class Engine:
 
     def __init__(self) -> None:
         base = Path("clickhouse")
-        (base / "config.xml").write_text(_CONFIG)
+        (base / "config.xml").write_text(_CONFIG.format(backups=escape(str((base / "backups").resolve()))))
         (base / "access.xml").write_text(_ACCESS)
         # Imported here: loading chDB takes a second and is only right under the owner's lock.
         self._chdb = importlib.import_module("chdb")
