@@ -52,6 +52,26 @@ def materialize(
     run_selection(selection, days, form)
 
 
+def run(
+    continuous: Annotated[bool, typer.Option("--continuous", help="Go on until Ctrl-C or a termination.")] = False,
+    source: Annotated[list[str] | None, typer.Option(help="Only this source; may be given again.")] = None,
+    every: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between two looks at the sources.")] = 1.0,
+    form: AsFormat = Format.TABLE,
+) -> None:
+    """Take what is new, source by source, and show how many seconds it took to each layer.
+
+    They are counted from the commit of the oldest change at its source to the layer's last table. With --continuous it
+    goes on: the first Ctrl-C or termination lets the increment that runs end, the second ends at once.
+
+    Exit code 1 where the last increment of a source failed.
+
+    Example: lakehouse run --continuous --source clickstream
+    """
+    from lakehouse_assets.cli.continuous import run_passes
+
+    run_passes(continuous, source or (), every, form)
+
+
 def tables(
     layer: Annotated[str | None, typer.Option(help="Only this layer: bronze, silver, ..., gold.")] = None,
     form: AsFormat = Format.TABLE,

@@ -20,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (data.demo, data.materialize, data.tables, data.query, data.events, data.sync):
+for command in (data.demo, data.materialize, data.run, data.tables, data.query, data.events, data.sync):
     app.command()(command)
 for repair in (backfill, reland, skip_expired, doctor):
     app.command()(repair)

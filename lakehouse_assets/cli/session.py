@@ -41,14 +41,20 @@ def open_connectors() -> Connectors:
 
 @contextmanager
 def open_instance() -> Iterator[dg.DagsterInstance]:
-    """The instance that the command line shares with the UI."""
+    """The instance that the command line shares with the UI.
+
+    What steps print is not kept: Dagster would start a process for each, to watch over the files.
+    """
     import dagster as dg
+    from dagster._core.instance.ref import InstanceRef
 
     from lakehouse_assets.cli.records import held_open
     from lakehouse_assets.profiles.active import instance_home
 
     folder = instance_home()
-    with held_open(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
+    logs = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+    known = InstanceRef.from_dir(str(folder), overrides={"compute_logs": logs})
+    with held_open(folder), dg.DagsterInstance.from_ref(known) as instance:
         yield instance
 
 

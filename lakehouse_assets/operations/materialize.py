@@ -203,7 +203,7 @@ def run_assets(
         failed=tuple(dict.fromkeys(e.step_key or "run" for e in events if e.is_step_failure)),
         failed_checks=tuple(f"{c.asset_key.to_user_string()}: {c.check_name}" for c in _failing(events)),
         days=(stretch,) if stretch else (),
-        unchanged=sum(1 for e in events if _is_unchanged(e)),
+        unchanged=sum(1 for e in events if is_unchanged(e)),
         stopped=frozenset((keys - _built(events)) | {c.asset_key for c in _failing(events) if c.blocking}),
     )
 
@@ -231,7 +231,8 @@ def _failing(events: Iterable[dg.DagsterEvent]) -> Iterator[AssetCheckEvaluation
                 yield result
 
 
-def _is_unchanged(event: dg.DagsterEvent) -> bool:
+def is_unchanged(event: dg.DagsterEvent) -> bool:
+    """Whether it tells of an asset that looked and had nothing to do."""
     if not event.is_step_materialization:
         return False
     flag = event.step_materialization_data.materialization.metadata.get("unchanged")

@@ -12,7 +12,7 @@ import pytest
 from lakehouse_assets.profiles import active
 from tests.cli.conftest import Lakehouse
 
-COMMANDS = ("demo", "materialize", "tables", "query", "events", "sync", "skip-expired")
+COMMANDS = ("demo", "materialize", "run", "tables", "query", "events", "sync", "backfill", "reland", "skip-expired")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

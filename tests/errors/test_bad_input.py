@@ -6,6 +6,7 @@ import pytest
 
 from lakehouse_assets.contracts.registry import UnknownTable as UnknownContract
 from lakehouse_assets.engines.iceberg.time_travel import InvalidTag, UnknownSnapshot
+from lakehouse_assets.operations.continuous import NoSource
 from lakehouse_assets.operations.diff import NotAKey
 from lakehouse_assets.operations.epochs import UnknownSource
 from lakehouse_assets.operations.history import UnknownTable
@@ -60,6 +61,7 @@ ROWS = [
         ("is not before",),
         code=2,
     ),
+    Row("to run no source", ("run", "--source", "bonk"), ("bonk", "bank, clickstream"), NoSource, 2),
     Row("an unknown layer", ("tables", "--layer", "golden"), ("'golden'", "bronze, silver"), UnknownLayer, 2),
     Row("no table's history", ("history", "silver.users"), ("'silver.users'", "silver.bank_users"), UnknownTable, 2),
     Row(
