@@ -29,6 +29,9 @@ from lakehouse_assets.vault.days import daily_marts, stale_days
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
+JOB = "lakehouse/job"
+"""The tag of every run that this project starts: which job it is, or that assets are materialized."""
+
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster's own lines would break the progress display; every event is in the instance."""
 
@@ -191,7 +194,7 @@ def run_assets(
             run_id=run_id,
             raise_on_error=False,
             run_config=_QUIET,
-            tags=stretch_tags(stretch) if stretch else {},
+            tags={JOB: "materialize", **(stretch_tags(stretch) if stretch else {})},
         )
     events = result.all_events
     if any(_is_interrupted(e) for e in events):

@@ -59,6 +59,7 @@ def test_what_comes_is_taken_to_gold_and_a_signal_lets_the_increment_end(home: P
     with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
         runs = instance.get_runs()
     assert {run.run_id for run in runs} == {*first["runs"], *second["runs"]}
+    assert {run.tags["lakehouse/job"] for run in runs} == {"materialize"}
     assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
     events = [json.loads(message.value or b"") for message in told]
     with open_lakehouse(home) as after:

@@ -18,6 +18,7 @@ from lakehouse_assets.engines.log import kafka_log, log
 from lakehouse_assets.engines.log.kafka_log import KafkaLog
 from lakehouse_assets.engines.log.log import MESSAGES, Batch, Bounds, LogError
 from lakehouse_assets.engines.platform import Platform
+from lakehouse_assets.operations.freshness import lags
 from lakehouse_assets.sources.messages import Message
 from lakehouse_assets.sources.writer import append
 
@@ -200,6 +201,22 @@ def test_landing_from_kafka_gives_the_same_rows_as_from_files(
             assert land(lakehouse, EVENTS).consumed == len(half)
             assert land(lakehouse, EVENTS).consumed == 0
     assert _bronze(through_kafka) == _bronze(platform)
+
+
+def test_what_waits_in_kafka_and_since_when_is_what_waits_in_files(
+    platform: Platform, through_kafka: Platform, broker: Broker
+) -> None:
+    halves = (events(seed=5, count=150).messages, events(seed=6, count=250).messages)
+    for half in halves:
+        append(platform.home / "events", half)
+        broker.send(half)
+        of_files, of_kafka = (lags(lakehouse, [EVENTS])[EVENTS.id] for lakehouse in (platform, through_kafka))
+        assert (of_kafka.problem, of_kafka.waiting, of_kafka.oldest) == (None, of_files.waiting, of_files.oldest)
+        assert of_kafka.waiting == len(half)
+        for lakehouse in (platform, through_kafka):
+            land(lakehouse, EVENTS)
+            landed = lags(lakehouse, [EVENTS])[EVENTS.id]
+            assert (landed.problem, landed.waiting, landed.seconds) == (None, 0, 0.0)
 
 
 def _bronze(platform: Platform) -> list[dict[str, Any]]:
