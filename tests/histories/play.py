@@ -127,7 +127,7 @@ class Play:
         ends = {p: next_offset(events / self.table.topic / f"{p}.jsonl") for p in range(source.PARTITIONS)}
         append(events, [m._replace(offset=m.offset - ends[m.partition]) for m in messages])
         if (events / self.table.topic).exists():
-            with patch.object(landing, "datetime") as clock:
+            with patch.object(landing, "datetime", wraps=datetime) as clock:
                 clock.now.return_value = max(self.source.clock, FIRST_LANDING)
                 landing.land(self.platform, self.table)
 
