@@ -43,6 +43,10 @@ class NotEmbedded(BadInput):
     """The stack's catalog, objects and ClickHouse have backups of their own."""
 
 
+class NothingToBackUp(BadInput):
+    """There is no lakehouse where LAKEHOUSE_HOME says."""
+
+
 class UnknownBackup(BadInput):
     """No such backup; the message names those that there are."""
 
@@ -91,8 +95,8 @@ def require_embedded(platform: Platform) -> None:
 
 
 def create(platform: Platform, target: Path, now: datetime | None = None) -> Backup:
-    """A backup below `target`. Raises NotEmbedded."""
-    require_embedded(platform)
+    """A backup below `target`. Raises NotEmbedded, NothingToBackUp."""
+    _require_lakehouse(platform)
     made = now or datetime.now(UTC)
     folder = target / f"{made:%Y%m%dT%H%M%S%fZ}"
     unfinished = folder.with_suffix(_UNFINISHED)
@@ -118,8 +122,8 @@ def create(platform: Platform, target: Path, now: datetime | None = None) -> Bac
 
 
 def planned(platform: Platform) -> tuple[int, int]:
-    """How many files and bytes a backup would hold beside gold; nothing is written."""
-    require_embedded(platform)
+    """How many files and bytes a backup would hold beside gold; nothing is written. Raises as `create` does."""
+    _require_lakehouse(platform)
     with tempfile.TemporaryDirectory(prefix="lakehouse-backup-") as beside:
         files = {*_named(_copied_catalog(platform.home, Path(beside))), *_sources(platform.home)}
     return len(files), sum(path.stat().st_size for path in files)
@@ -166,6 +170,12 @@ def prune(target: Path, keep: int) -> list[str]:
     for backup in gone:
         shutil.rmtree(backup.folder)
     return [backup.name for backup in gone]
+
+
+def _require_lakehouse(platform: Platform) -> None:
+    require_embedded(platform)
+    if not (platform.home / CATALOG).exists():
+        raise NothingToBackUp(f"there is no lakehouse at {platform.home}; LAKEHOUSE_HOME says where it is")
 
 
 def _copy_gold(platform: Platform, home: Path, name: str) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lakehouse_assets.operations.backup import DamagedBackup, NotEmbedded, UnknownBackup
+from lakehouse_assets.operations.backup import DamagedBackup, NotEmbedded, NothingToBackUp, UnknownBackup
 from lakehouse_assets.operations.restore import OtherHome
 from tests.errors.faults import STACK, done
 from tests.errors.lake import Lake, Row, check
@@ -54,6 +54,14 @@ ROWS = [
         OtherHome,
         2,
         given=done(_of_another_home),
+    ),
+    Row(
+        "a backup of nothing",
+        ("backup", "create", "--dry-run"),
+        ("there is no lakehouse at ", "LAKEHOUSE_HOME says where it is"),
+        NothingToBackUp,
+        2,
+        environment={"LAKEHOUSE_HOME": "nowhere"},
     ),
     Row(
         "a backup of the stack",
