@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import dagster as dg
 import pytest
 
 from lakehouse_assets.definitions import build
+from lakehouse_assets.engines.clickhouse.client import stop
 from lakehouse_assets.operations.broken_off import SAID, running, settle
 from lakehouse_assets.operations.materialize import increment
 from lakehouse_assets.profiles import embedded
@@ -32,10 +34,11 @@ app(["materialize", {EVENTS!r}])
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(tmp_path: Path) -> Iterator[Path]:
     messages = EventStream(Traffic(seed=1, start=datetime(2026, 1, 5, tzinfo=UTC), rate=1)).take(50).messages
     append(tmp_path / "events", messages)
-    return tmp_path
+    yield tmp_path
+    stop(tmp_path)
 
 
 def test_a_run_that_was_killed_in_a_step_is_told_to_have_failed_and_its_pool_is_free(home: Path) -> None:
