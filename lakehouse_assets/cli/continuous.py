@@ -5,12 +5,10 @@ Where it stops: what a pass does is `operations/continuous.py`'s.
 
 from __future__ import annotations
 
-import signal
 import statistics
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import typer
@@ -18,6 +16,7 @@ import typer
 from lakehouse_assets.cli.failure import FAILED, stop
 from lakehouse_assets.cli.output import Format, write_json, write_rows
 from lakehouse_assets.cli.session import load_definitions, open_instance, open_platform
+from lakehouse_assets.cli.stopped import ended_by_signal
 from lakehouse_assets.operations.continuous import Pass, by_source, follow, take
 from lakehouse_assets.operations.preflight import check
 
@@ -36,7 +35,7 @@ def run_passes(continuous: bool, names: Sequence[str], every: float, form: Forma
             return list(_told((take(definitions, platform, instance, *each) for each in of.items()), form))
 
     # In the main thread Dagster would answer the signal itself, and fail the step that it is in.
-    with _ended_by_signal() as ended, ThreadPoolExecutor(1) as worker:
+    with ended_by_signal() as ended, ThreadPoolExecutor(1) as worker:
         done = worker.submit(work, ended).result()
     if form is not Format.JSON:
         _summarize(done, form)
@@ -70,22 +69,3 @@ def _summarize(done: Sequence[Pass], form: Format) -> None:
         write_rows(form, columns, rows)
     elif form is Format.TABLE:
         typer.echo("nothing was new")
-
-
-@contextmanager
-def _ended_by_signal() -> Iterator[threading.Event]:
-    """Set by the first Ctrl-C or termination; the next one has its usual effect."""
-    ended = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def end(*_: object) -> None:
-        ended.set()
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
-
-    before = [signal.signal(number, end) for number in numbers]
-    try:
-        yield ended
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

@@ -8,6 +8,7 @@ from lakehouse_assets.cli import backup, connectors, data, live, maintain, secon
 from lakehouse_assets.cli.backfill import backfill
 from lakehouse_assets.cli.doctor import doctor
 from lakehouse_assets.cli.failure import OneLineErrors
+from lakehouse_assets.cli.metrics import metrics
 from lakehouse_assets.cli.reland import reland
 from lakehouse_assets.cli.skip import skip_expired
 
@@ -22,8 +23,8 @@ app = typer.Typer(
 )
 for command in (data.demo, data.materialize, data.run, data.tables, data.query, data.events, data.sync):
     app.command()(command)
-for repair in (backfill, reland, skip_expired, doctor):
-    app.command()(repair)
+for look_after in (backfill, reland, skip_expired, doctor, metrics):
+    app.command()(look_after)
 maintain.add_to(app)
 time_travel.add_to(app)
 app.add_typer(backup.app, name="backup")

@@ -42,7 +42,8 @@ class Checks:
 
 @dataclass(frozen=True)
 class TableFacts:
-    """`files` are data files, or ClickHouse's parts; `changed_at` is the last snapshot's time in UTC."""
+    """`files` are data files, or ClickHouse's parts; `changed_at` is the last snapshot's time in UTC. Gold has neither
+    snapshots nor versions of its schema."""
 
     layer: str
     table: str
@@ -51,6 +52,8 @@ class TableFacts:
     bytes: int
     changed_at: datetime | None
     checks: Checks
+    snapshots: int = 0
+    schema_version: int = 0
 
 
 def overview(platform: Platform, checks: Mapping[str, Checks], layer: str | None = None) -> list[TableFacts]:
@@ -85,12 +88,13 @@ def _iceberg(catalog: Catalog, layer: str, checks: Mapping[str, Checks]) -> Iter
 
 
 def _facts(layer: str, name: str, table: Table, checks: Checks) -> TableFacts:
-    snapshot = table.current_snapshot()
+    snapshot, version = table.current_snapshot(), table.schema().schema_id
     if snapshot is None:
-        return TableFacts(layer, name, 0, 0, 0, None, checks)
+        return TableFacts(layer, name, 0, 0, 0, None, checks, 0, version)
     summary = snapshot.summary.additional_properties if snapshot.summary is not None else {}
     rows, files, size = (int(summary.get(f"total-{k}", "0")) for k in ("records", "data-files", "files-size"))
-    return TableFacts(layer, name, rows, files, size, datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC), checks)
+    at = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
+    return TableFacts(layer, name, rows, files, size, at, checks, len(table.metadata.snapshots), version)
 
 
 def _gold(client: Client, checks: Mapping[str, Checks]) -> Iterator[TableFacts]:

@@ -12,7 +12,10 @@ import pytest
 from lakehouse_assets.profiles import active
 from tests.cli.conftest import Lakehouse
 
-COMMANDS = ("demo", "materialize", "run", "tables", "query", "events", "sync", "backfill", "reland", "skip-expired")
+COMMANDS = (
+    *("demo", "materialize", "run", "tables", "query", "events", "sync"),
+    *("backfill", "reland", "skip-expired", "doctor", "metrics"),
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
