@@ -129,6 +129,8 @@ def _tables(platform: Platform) -> Iterator[Metric]:
     yield _lag("lakehouse_lag_messages", "Messages, or files, that wait to be landed.", known, lambda lag: lag.waiting)
     yield _lag("lakehouse_lag_seconds", "Since when a table is not fresh.", known, lambda lag: lag.seconds or 0.0)
     yield _lag("lakehouse_connector_stalled", "1: its heartbeats are missing.", known, lambda lag: float(lag.stalled))
+    limits = (((t.id,), t.stale_after.total_seconds()) for t in tables())
+    yield _gauge("lakehouse_stale_after_seconds", "From which lag on a table is stale.", ("table",), limits)
     yield _lag("lakehouse_source_unreadable", "1: it cannot be read.", found, lambda lag: float(bool(lag.problem)))
     catalog = platform.open_catalog()
     bronze = {t.id: load(catalog, spec(t).identifier) for t in tables()}
@@ -145,8 +147,10 @@ def _queue(instance: dg.DagsterInstance) -> Iterator[Metric]:
     ages = []
     for state in instance.all_instigator_state() if instance.schedule_storage else ():
         ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1) if state.is_running else []
-        ages += [((state.name,), max(0.0, time.time() - tick.timestamp)) for tick in ticks]
-    yield _gauge("lakehouse_tick_age_seconds", "Since a running sensor or schedule last ticked.", ("name",), ages)
+        labels = (state.instigator_name, state.instigator_type.value.lower())
+        ages += [(labels, max(0.0, time.time() - tick.timestamp)) for tick in ticks]
+    said = "Since a running sensor or schedule last ticked."
+    yield _gauge("lakehouse_tick_age_seconds", said, ("name", "kind"), ages)
 
 
 def _lag(name: str, said: str, found: dict[str, Lag], of: Callable[[Lag], float]) -> Metric:
