@@ -9,7 +9,7 @@ import pytest
 from tests.histories.lakehouse import one_database
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def sessions() -> Iterator[None]:
     with one_database():
         yield
