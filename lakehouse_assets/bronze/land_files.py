@@ -11,6 +11,7 @@ Where it stops: a row that is in two files counts as two rows here; the latest p
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -50,7 +51,7 @@ IDENTITIES = TableSpec(
             field("modified_ns", pa.int64(), "Its modification time when it was landed.", False),
             field("landing_sequence", pa.int64(), "Its number in the order of landing.", False),
             field("first_row", pa.int64(), "Running number of its first row.", False),
-            field("rows", pa.int64(), "Its rows, dead letters included.", False),
+            field("rows", pa.int64(), "Its rows, dead letters included; 0 where its content was landed before.", False),
             field("landed_at", TIMESTAMPTZ, "When it was landed.", False),
         ]
     ),
@@ -103,7 +104,15 @@ def land_files(platform: Platform, table: Table, progress: Callable[[int], None]
                 done += landed
                 progress(landed.consumed)
                 break
+        else:
+            _list(catalog, _also_named(next(k for k in known if k.content_hash == digest), file))
     return done
+
+
+def _also_named(twin: Identity, file: FileInfo) -> Identity:
+    """The same content under another name or time: no row is of it, and it goes where its twin is rolled away."""
+    now = datetime.now(UTC).isoformat()
+    return dataclasses.replace(twin, path=name(file), size=file.size, modified_ns=file.mtime_ns, rows=0, landed_at=now)
 
 
 def identities(catalog: Catalog, table: Table) -> list[Identity]:
@@ -235,16 +244,20 @@ def _commit(
 
 
 def _list(catalog: Catalog, identity: Identity) -> None:
-    """Once, also where two landers list it."""
+    """Once under its name and time, also where two landers list it."""
     listed = ensure(catalog, IDENTITIES)
     row = {**asdict(identity), "landed_at": datetime.fromisoformat(identity.landed_at)}
-    while not any(i.content_hash == identity.content_hash for i in _listed(listed, identity.table)):
+    while not any(_as_named(i) == _as_named(identity) for i in _listed(listed, identity.table)):
         try:
             commit(listed, summary={}, added=write_files(listed, pa.Table.from_pylist([row], schema=IDENTITIES.schema)))
         except Conflict:
             listed = catalog.load_table(IDENTITIES.identifier)
         else:
             return
+
+
+def _as_named(identity: Identity) -> tuple[str, str, int]:
+    return identity.content_hash, identity.path, identity.modified_ns
 
 
 def _chunks(found: Iterator[Record], size: int) -> Iterator[list[Record]]:

@@ -222,7 +222,7 @@ def _copy(source: Path, home: Path, path: Path) -> None:
     copy = home / path.relative_to(source)
     copy.parent.mkdir(parents=True, exist_ok=True)
     beside = copy.with_name(f"{copy.name}.copying")
-    shutil.copyfile(path, beside)
+    shutil.copy2(path, beside)  # with its time, by which a delivered file is known
     if path.suffix == ".jsonl":
         _end_with_a_line(beside)
     beside.rename(copy)

@@ -62,7 +62,7 @@ def restore(platform: Platform, backup: Backup, now: datetime | None = None) -> 
     for entry in backup.entries:
         copy = beside / entry.path
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(backup.file(entry), copy)
+        shutil.copy2(backup.file(entry), copy)
     owner.stop(home)
     replaced = home / f"replaced-{now or datetime.now(UTC):%Y%m%dT%H%M%S%f}"
     for place in reversed(there):

@@ -68,7 +68,9 @@ def test_a_file_lands_once_also_renamed_copied_or_touched(platform: Platform) ->
     path.rename(path.with_name("b.csv"))
     shutil.copy(path.with_name("b.csv"), path.with_name("c.csv"))
     path.with_name("c.csv").touch()
+    assert has_news(platform, ORDERS)
     assert land_files(platform, ORDERS) == Landed()
+    assert not has_news(platform, ORDERS)
     assert places(platform, ORDERS) == [(0, 0), (0, 1)]
 
 
@@ -102,7 +104,7 @@ def test_a_crash_between_commit_and_listing_does_not_land_a_file_twice(
     _drop(platform, "b.csv", _order(2))
     assert land_files(platform, ORDERS) == Landed(1, 0, 1)
     assert [json.loads(r["data"])["order_id"] for r in rows(platform, ORDERS)] == ["1", "2"]
-    assert sorted(i.landing_sequence for i in identities(platform.open_catalog(), ORDERS)) == [1, 2]
+    assert sorted(i.landing_sequence for i in identities(platform.open_catalog(), ORDERS) if i.rows) == [1, 2]
 
 
 def test_a_crash_before_the_commit_leaves_nothing(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:

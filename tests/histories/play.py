@@ -181,13 +181,14 @@ class Play:
 
     def replay(self) -> None:
         """The fault is mended: what waits is read once more."""
-        self.contract, self.misread_yet = self.table, False
+        self.contract = self.table
         self.misreading.close()
         if all(load(self.platform.open_catalog(), name) for name in names_of(self.table)[:2]):
             replayed = replay_dead_letters(self.platform, self.table)
             if load(self.platform.open_catalog(), "silver.rejects"):
                 replayed += replay_rejects(self.platform, self.table)
             self.counts["replayed"] += replayed.taken
+            self.misread_yet = False
 
     def retain(self, number: int) -> None:
         """Bronze and, where the number is odd, changes of the days before today or before one of the two before it.

@@ -6,7 +6,7 @@ Where it stops: what was wrong is told by the commit that mended it.
 from __future__ import annotations
 
 from tests.histories.shapes import Shape
-from tests.histories.steps import History, Read, Reset, Resnapshot, Run, Write
+from tests.histories.steps import Crash, Delete, History, Read, Reset, Resnapshot, Run, Write
 
 TWO_CHANGES_IN_ONE_FOLD = History(
     Shape(), 2, (Write(0, 3), Run("land"), Run("changes"), Write(0, 4, late=9), Write(1, 5))
@@ -30,10 +30,15 @@ A_NEW_LOG_THAT_BEGINS_WITH_A_DEAD_LETTER = History(
     (Write(1, 104), Reset(2), Write(1), Run("misread", 4)),
 )
 
+A_REPLAY_THAT_FAILED = History(
+    Shape(columns=("text",)), 0, (Delete(0), Run("misread", 0), Run("land"), Crash(0, False, 1))
+)
+
 REGRESSIONS: tuple[History, ...] = (
     TWO_CHANGES_IN_ONE_FOLD,
     A_READ_BEHIND_A_DEAD_LETTER,
     CHANGES_DROPPED_AND_REBUILT,
     A_LOG_THAT_BEGINS_WITH_A_READ,
     A_NEW_LOG_THAT_BEGINS_WITH_A_DEAD_LETTER,
+    A_REPLAY_THAT_FAILED,
 )

@@ -46,6 +46,7 @@ def test_everything_that_was_destroyed_is_restored_and_goes_on(lakehouse: Lakeho
     done = restore(lakehouse.platform, made)
     assert (done.files, done.replaced) == (len(made.entries), None)
     assert _held(lakehouse) == before
+    assert lakehouse.increment().runs == (), "what was restored is no news"
     add_events(lakehouse, START + timedelta(hours=6), 20, 100, seed=70)
     assert lakehouse.increment().success, lakehouse.errors
     assert differing(lakehouse) == []
