@@ -70,8 +70,10 @@ IN_MEMORY := $(if $(wildcard /dev/shm),TMPDIR=/dev/shm)
 test: .venv/.installed-dev $(MANIFEST)  ## every test that needs no server (ARGS='-k name')
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# A stage at a time, so that no more servers run than fit into 16 GB; a stage without a test of ARGS is none.
-STAGES := "tests/stack --ignore-glob=*/test_end_to_end*" "tests/stack/test_end_to_end.py"
+# A stage at a time, so that no more servers run than fit into 16 GB, and the databases that are killed are no others'; a
+# stage without a test of ARGS is none.
+STAGES := "tests/stack --ignore-glob=*/test_end_to_end* --ignore-glob=*/test_live_*" "tests/stack/test_live_*.py" \
+  "tests/stack/test_end_to_end.py"
 test-stack: .venv/.installed-stack  ## tests on real servers, which it installs (ARGS='-k name')
 	for stage in $(STAGES); do \
 	  $(IN_MEMORY) $(BIN)/python -m pytest -o tmp_path_retention_policy=failed $$stage $(ARGS) || test $$? = 5 || exit 1; \
