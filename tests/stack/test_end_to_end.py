@@ -118,10 +118,13 @@ def test_each_table_equals_that_of_the_embedded_profile_on_the_same_messages(fed
 
 
 def _digests(platform: Platform) -> dict[str, tuple[int, str]]:
-    """Rows and their hash, of each table, without what tells when and in which commit a row was written."""
+    """Rows and their hash, of each table, without what tells when and in which commit a row was written, and without
+    files of `landed_files` that were delivered again."""
     catalog = platform.open_catalog()
     names = [".".join(name) for layer in ("bronze", "silver") for name in catalog.list_tables(layer)]
-    return {name: _digest(catalog.load_table(name).scan().to_arrow().to_pylist()) for name in sorted(names)}
+    held = {name: catalog.load_table(name).scan().to_arrow().to_pylist() for name in sorted(names)}
+    held["bronze.landed_files"] = [file for file in held["bronze.landed_files"] if file["rows"]]
+    return {name: _digest(rows) for name, rows in held.items()}
 
 
 def _digest(rows: Iterable[Mapping[str, Any]]) -> tuple[int, str]:
